@@ -64,7 +64,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, more: Map::new() }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            more: Map::new(),
+        }
     }
 
     pub(crate) fn failed(message: impl Into<String>) -> Self {

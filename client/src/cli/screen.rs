@@ -28,7 +28,11 @@ impl Screen {
     /// Looks once at the terminal and the environment.
     pub(crate) fn new(manner: Manner) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { manner, colour: !plain && io::stdout().is_terminal(), stdout_open: true }
+        Self {
+            manner,
+            colour: !plain && io::stdout().is_terminal(),
+            stdout_open: true,
+        }
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -89,12 +93,20 @@ impl Screen {
 
     /// Emphasises a heading where the terminal can.
     pub(crate) fn bold(&self, text: &str) -> String {
-        if self.colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\u{1b}[1m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Makes less important text faint where the terminal can.
     pub(crate) fn faint(&self, text: &str) -> String {
-        if self.colour { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\u{1b}[2m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     fn write(&mut self, text: &str, end: &str) {
