@@ -1,0 +1,12 @@
+//! Judging changes from outside before Automerge sees them. `gate` looks at the bytes of one change, `graph` at its place
+//! among the changes already held, `schema` at the document after it was applied to a clone. The first two need no
+//! document, so the server runs them too. Applying, persisting and setting aside are `storage`'s.
+
+mod columns;
+mod gate;
+mod graph;
+mod schema;
+
+pub use gate::{GateError, GatedChange, gate};
+pub use graph::{ChangeMeta, GraphError, GraphView, Verdict, check as check_graph};
+pub use schema::{SchemaError, check as check_schema};
