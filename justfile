@@ -1,0 +1,43 @@
+# The words continuous integration uses, and a few more. `just` alone lists them.
+
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+
+_default:
+    @just --list
+
+# What continuous integration runs
+ci:
+    ./.ci/run
+
+# Format, lints and tests, without power cuts and demo
+test:
+    ./test.sh --quick
+
+# Format all code
+fmt:
+    cargo fmt --all
+
+# Lints, warnings denied
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Licences, banned crates and sources (cargo install cargo-deny --locked)
+deny:
+    cargo deny check licenses bans sources
+
+# Known holes in dependencies (needs the advisory database)
+advisories:
+    cargo deny check advisories
+
+# Pulls the plug during commits on a loop device (root)
+power-cut *arguments:
+    tests/power-cut/run.sh {{arguments}}
+
+# Two devices, a server and 193 cards
+demo:
+    ./demo.sh
+
+# Ours and Anki's side by side, in one run (fetches Anki from PyPI into a cache)
+bench-anki *arguments:
+    bench/anki.sh {{arguments}}
