@@ -1,0 +1,165 @@
+//! The one thread that writes: takes what has queued up, applies it, makes it durable with one flush, then answers everybody.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+
+use super::split::{self, Physical, RESERVED};
+use super::{Batch, Engine, KvError, Poison, Space, View, redo};
+use crate::durable;
+use crate::limit::{BATCH_OPS_MAX, GROUP_BYTES_MAX, GROUP_JOBS_MAX, KEY_BYTES_MAX};
+
+/// Tells a caller how its commit ended. Runs on the writer thread.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), KvError>) + Send>;
+
+/// Decides on the writer thread what to write; `None` when the caller's own check refused.
+pub(crate) type Job = Box<dyn FnOnce(View<'_>) -> (Option<Batch>, Answer) + Send>;
+
+pub(crate) struct Writer {
+    pub(crate) dir: PathBuf,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) poison: Arc<Poison>,
+    pub(crate) space: Space,
+    pub(crate) waiting: Arc<AtomicUsize>,
+    pub(crate) next_piece: u64,
+    pub(crate) last_redo: u64,
+}
+
+/// Commits that will be answered after the next flush.
+#[derive(Default)]
+struct Group {
+    answers: Vec<(Answer, Result<(), KvError>)>,
+    bytes: usize,
+    dirty: bool,
+}
+
+impl Writer {
+    /// Runs until every sender is gone.
+    pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            let mut group = Group::default();
+            self.job(job, &mut group);
+            while group.answers.len() < GROUP_JOBS_MAX && group.bytes < GROUP_BYTES_MAX {
+                match jobs.try_recv() {
+                    Ok(job) => self.job(job, &mut group),
+                    Err(_) => break,
+                }
+            }
+            self.finish(&mut group);
+        }
+    }
+
+    fn job(&mut self, job: Job, group: &mut Group) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let engine = Arc::clone(&self.engine);
+        // A job that panics drops its answer, which then reports that it was not run.
+        let Ok((batch, answer)) = catch_unwind(AssertUnwindSafe(|| job(View::new(&engine)))) else {
+            tracing::error!("a commit job panicked");
+            return;
+        };
+        let result = match batch {
+            Some(batch) if !batch.is_empty() => self.write(batch, group),
+            _ => self.poison.check(),
+        };
+        group.answers.push((answer, result));
+    }
+
+    fn write(&mut self, batch: Batch, group: &mut Group) -> Result<(), KvError> {
+        self.poison.check()?;
+        let ops = self.lower(batch)?;
+        let bytes = ops.iter().map(Physical::bytes).sum::<usize>();
+        let only_deletes = ops.iter().all(|op| matches!(op, Physical::Delete(_)));
+        self.space.admit(bytes as u64, only_deletes)?;
+        if ops.len() > BATCH_OPS_MAX {
+            self.finish(group);
+            return self.write_large(ops);
+        }
+        group.bytes += bytes;
+        group.dirty = true;
+        self.guarded(|writer| writer.engine.apply(&ops))
+    }
+
+    /// A commit beyond one engine batch goes alone, through a redo file.
+    fn write_large(&mut self, ops: Vec<Physical>) -> Result<(), KvError> {
+        self.poison.check()?;
+        let n = self.last_redo + 1;
+        // Until the file has its name nothing has happened, so this failure does not poison.
+        let path = match redo::write(&self.dir, n, &ops) {
+            Ok(path) => path,
+            Err(e) => return Err(self.redo_failed(n, e)),
+        };
+        self.last_redo = n;
+        self.guarded(|writer| redo::apply(&writer.engine, n, ops))?;
+        if let Err(e) = durable::remove(&path) {
+            tracing::warn!(path = %path.display(), error = %e, "a finished redo file could not be removed; it is ignored at the next open");
+        }
+        Ok(())
+    }
+
+    /// If the file got its name after all, the commit would happen at the next open although its caller was told otherwise.
+    fn redo_failed(&mut self, n: u64, error: KvError) -> KvError {
+        let path = self.dir.join(format!("redo-{n}"));
+        match durable::remove(&path).and_then(|()| durable::sync_dir(&self.dir)) {
+            Ok(()) => error,
+            Err(e) => self
+                .poison
+                .set(format!("{error}; and its redo file stays: {e}")),
+        }
+    }
+
+    fn finish(&mut self, group: &mut Group) {
+        let flushed = if group.dirty {
+            self.guarded(|writer| writer.engine.flush())
+        } else {
+            Ok(())
+        };
+        for (answer, result) in group.answers.drain(..) {
+            let result = result.and_then(|()| flushed.clone());
+            if catch_unwind(AssertUnwindSafe(|| answer(result))).is_err() {
+                tracing::error!("the completion of a commit panicked");
+            }
+        }
+        *group = Group::default();
+    }
+
+    /// A failed write or flush leaves an unknown state on the disk: nothing may be acknowledged after it.
+    fn guarded(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), KvError>,
+    ) -> Result<(), KvError> {
+        self.poison.check()?;
+        work(self).map_err(|e| self.poison.set(e.to_string()))
+    }
+
+    fn lower(&mut self, batch: Batch) -> Result<Vec<Physical>, KvError> {
+        let engine = Arc::clone(&self.engine);
+        let view = View::new(&engine);
+        let mut out = Vec::with_capacity(batch.len());
+        for (key, value) in batch.into_ops() {
+            if key.first().is_none_or(|first| *first == RESERVED) {
+                return Err(KvError::ReservedKey);
+            }
+            if key.len() > KEY_BYTES_MAX {
+                return Err(KvError::TooLarge {
+                    what: "key",
+                    size: key.len(),
+                    max: KEY_BYTES_MAX,
+                });
+            }
+            if let Some(old) = view.header_of(&key)? {
+                out.extend(old.piece_keys().map(Physical::Delete));
+            }
+            match value {
+                None => out.push(Physical::Delete(key)),
+                Some(value) => {
+                    if split::lower(key, &value, self.next_piece, &mut out)? {
+                        self.next_piece += 1;
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+}
