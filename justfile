@@ -34,6 +34,10 @@ advisories:
 power-cut *arguments:
     tests/power-cut/run.sh {{arguments}}
 
+# kill -9 of client and server at random moments of edits and syncs
+crash rounds="200":
+    MEMORYVAULT_CRASH_ROUNDS={{rounds}} cargo test --locked -p tests --test main crash -- --nocapture
+
 # Two devices, a server and 193 cards
 demo:
     ./demo.sh
