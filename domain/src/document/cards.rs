@@ -1,0 +1,197 @@
+//! A page of cards of one deck: reading. Writing is in `edit`, whose functions appear here too.
+
+use std::collections::BTreeSet;
+
+use automerge::{ObjId, ROOT, ReadDoc};
+
+use crate::document::alive;
+use crate::document::conflict::{Conflict, Place, Side};
+use crate::document::node::{Fields, Node, distinct_texts, maps_of, read_list};
+use crate::id::{CardId, DeckId, TagId};
+use crate::item::Item;
+use crate::time::UnixMs;
+
+mod edit;
+
+pub use edit::{
+    ItemPlace, NewCard, add, create, insert_item, move_to, remove, remove_item, replace_item,
+    resolve, restore, set_flag, set_side_text, set_suspended, tag, touch, untag,
+};
+
+const DECK: &str = "deck";
+pub(crate) const CARDS: &str = "cards";
+const TAGS: &str = "tags";
+const CREATED_AT: &str = "created_at";
+const SUSPENDED: &str = "suspended";
+const FLAG: &str = "flag";
+
+/// A card as the person sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CardView {
+    /// Its id.
+    pub id: CardId,
+    /// The deck it is in.
+    pub deck: DeckId,
+    /// The question.
+    pub front: Vec<Item>,
+    /// The answer.
+    pub back: Vec<Item>,
+    /// Its tags.
+    pub tags: BTreeSet<TagId>,
+    /// When it was made.
+    pub created_at: UnixMs,
+    /// Not asked until the person says otherwise.
+    pub suspended: bool,
+    /// Colour mark, 0 for none.
+    pub flag: u8,
+    /// Not deleted.
+    pub visible: bool,
+    /// Texts that devices changed apart.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl CardView {
+    /// The items of a side.
+    pub fn side(&self, side: Side) -> &[Item] {
+        match side {
+            Side::Front => &self.front,
+            Side::Back => &self.back,
+        }
+    }
+
+    /// Every item, front first.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.front.iter().chain(&self.back)
+    }
+}
+
+/// A page of cards.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PageView {
+    /// The deck whose page it is.
+    pub deck: Option<DeckId>,
+    /// Its cards by id, deleted ones too.
+    pub cards: Vec<CardView>,
+    /// Entries that could not be read.
+    pub skipped: u32,
+}
+
+/// Reads a whole page.
+pub fn read<D: ReadDoc>(doc: &D) -> PageView {
+    let root = Fields::read(doc, &[ROOT]);
+    let deck = page_deck(&root);
+    let mut view = PageView {
+        deck,
+        cards: Vec::new(),
+        skipped: 0,
+    };
+    for (key, nodes) in Fields::read(doc, &root.maps(CARDS)).entries() {
+        let maps = maps_of(nodes);
+        match (key.parse().ok(), deck) {
+            (Some(id), Some(deck)) if !maps.is_empty() => {
+                view.cards.push(read_maps(doc, id, deck, &maps))
+            }
+            _ => view.skipped = view.skipped.saturating_add(1),
+        }
+    }
+    view
+}
+
+/// Reads one card of a page.
+pub fn read_card<D: ReadDoc>(doc: &D, id: CardId) -> Option<CardView> {
+    let deck = page_deck(&Fields::read(doc, &[ROOT]))?;
+    let maps = find(doc, id);
+    (!maps.is_empty()).then(|| read_maps(doc, id, deck, &maps))
+}
+
+/// How many cards the page holds, deleted ones too.
+pub fn count<D: ReadDoc>(doc: &D) -> usize {
+    roots(doc).iter().map(|map| doc.length(map)).sum()
+}
+
+/// The maps in which cards stand, winner first.
+fn roots<D: ReadDoc>(doc: &D) -> Vec<ObjId> {
+    maps_at(doc, &ROOT, CARDS)
+}
+
+/// The maps that stand for this card, winner first.
+fn find<D: ReadDoc>(doc: &D, id: CardId) -> Vec<ObjId> {
+    let key = id.to_string();
+    roots(doc)
+        .iter()
+        .flat_map(|root| maps_at(doc, root, &key))
+        .collect()
+}
+
+/// The maps at one key, winner first, without reading what stands beside it: a page holds a thousand cards.
+fn maps_at<D: ReadDoc>(doc: &D, map: &ObjId, key: &str) -> Vec<ObjId> {
+    maps_of(&crate::document::node::all(doc, map, key))
+}
+
+fn page_deck(root: &Fields) -> Option<DeckId> {
+    root.str(DECK)?.parse().ok()
+}
+
+fn read_maps<D: ReadDoc>(doc: &D, id: CardId, page_deck: DeckId, maps: &[ObjId]) -> CardView {
+    let fields = Fields::read(doc, maps);
+    let tags = Fields::read(doc, &fields.maps(TAGS));
+    let mut conflicts = Vec::new();
+    let mut side = |side: Side| {
+        let elements = read_side(doc, &fields, side);
+        for (index, nodes) in elements.iter().enumerate() {
+            let values = distinct_texts(nodes).into_iter().map(Item::parse).collect();
+            conflicts.extend(Conflict::at(
+                Place::Item {
+                    card: id,
+                    side,
+                    index,
+                },
+                values,
+            ));
+        }
+        elements.iter().map(|nodes| item(nodes)).collect()
+    };
+    let (front, back) = (side(Side::Front), side(Side::Back));
+    CardView {
+        id,
+        deck: fields
+            .str(DECK)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(page_deck),
+        front,
+        back,
+        tags: tags.keys().filter_map(|key| key.parse().ok()).collect(),
+        created_at: UnixMs(fields.int(CREATED_AT).unwrap_or(0)),
+        suspended: fields.bool(SUSPENDED).unwrap_or(false),
+        flag: fields
+            .int(FLAG)
+            .and_then(|flag| u8::try_from(flag).ok())
+            .unwrap_or(0),
+        visible: alive::is_alive(doc, &fields),
+        conflicts,
+    }
+}
+
+/// The elements of a side: of the first list that has any.
+fn read_side<D: ReadDoc>(doc: &D, fields: &Fields, side: Side) -> Vec<Vec<Node>> {
+    side_list(doc, fields, side)
+        .map(|list| read_list(doc, &list))
+        .unwrap_or_default()
+}
+
+fn side_list<D: ReadDoc>(doc: &D, fields: &Fields, side: Side) -> Option<ObjId> {
+    let lists = fields.lists(side.name());
+    lists
+        .iter()
+        .find(|list| doc.length(*list) > 0)
+        .or(lists.first())
+        .cloned()
+}
+
+/// The item shown for an element. Something that is no text at all still takes its place, so that places can be counted.
+fn item(nodes: &[Node]) -> Item {
+    nodes
+        .iter()
+        .find_map(Node::as_str)
+        .map_or_else(|| Item::Unknown(String::new()), Item::parse)
+}

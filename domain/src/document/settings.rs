@@ -1,0 +1,108 @@
+//! The settings document, one per vault: tags, scheduler epochs, devices, daily figures. Every device can make it without
+//! asking the others: its id is derived from the vault's, and it begins with the same change, byte for byte, everywhere.
+
+use std::collections::BTreeMap;
+
+use automerge::{ROOT, ReadDoc};
+
+use crate::document::node::{Fields, Node, distinct_texts, maps_of};
+use crate::id::{DeviceId, TagId};
+use crate::schedule::Epoch;
+
+mod edit;
+mod epoch;
+mod genesis;
+
+pub use edit::{
+    absorb, add_epoch, put_tag, remove_tag, set_daily_limits, set_device_name, set_rollover_hour,
+};
+pub use genesis::genesis;
+
+const TAGS: &str = "tags";
+const EPOCHS: &str = "epochs";
+const DEVICES: &str = "devices";
+const ROLLOVER_HOUR: &str = "rollover_hour";
+const NEW_PER_DAY: &str = "new_per_day";
+const REVIEWS_PER_DAY: &str = "reviews_per_day";
+const NAME: &str = "name";
+const COLOR: &str = "color";
+
+/// A tag as the person sees it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TagView {
+    /// Its name.
+    pub name: String,
+    /// Its colour, as `#rrggbb`.
+    pub color: Option<String>,
+}
+
+/// The settings of a vault.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SettingsView {
+    /// The tags.
+    pub tags: BTreeMap<TagId, TagView>,
+    /// The devices and what the person calls them.
+    pub devices: BTreeMap<DeviceId, String>,
+    /// Scheduler settings, in the order chosen.
+    pub epochs: Vec<Epoch>,
+    /// Hour at which a study day begins, when not the default.
+    pub rollover_hour: Option<u8>,
+    /// New cards a day and deck, when not the default.
+    pub new_per_day: Option<u32>,
+    /// Reviews a day and deck, when not the default.
+    pub reviews_per_day: Option<u32>,
+    /// Entries that could not be read.
+    pub skipped: u32,
+}
+
+/// Reads the settings.
+pub fn read<D: ReadDoc>(doc: &D) -> SettingsView {
+    let root = Fields::read(doc, &[ROOT]);
+    let figure = |key| root.int(key).and_then(|number| u32::try_from(number).ok());
+    let mut view = SettingsView {
+        rollover_hour: root
+            .int(ROLLOVER_HOUR)
+            .and_then(|hour| u8::try_from(hour).ok())
+            .filter(|hour| *hour < 24),
+        new_per_day: figure(NEW_PER_DAY),
+        reviews_per_day: figure(REVIEWS_PER_DAY),
+        ..SettingsView::default()
+    };
+    let mut skipped: usize = 0;
+    for (key, nodes) in Fields::read(doc, &root.maps(TAGS)).entries() {
+        match key.parse().ok().zip(read_tag(doc, nodes)) {
+            Some((id, tag)) => {
+                view.tags.insert(id, tag);
+            }
+            None => skipped += 1,
+        }
+    }
+    for (key, nodes) in Fields::read(doc, &root.maps(DEVICES)).entries() {
+        match key.parse().ok().zip(nodes.iter().find_map(Node::as_str)) {
+            Some((id, name)) => {
+                view.devices.insert(id, name.to_owned());
+            }
+            None => skipped += 1,
+        }
+    }
+    for (_, nodes) in Fields::read(doc, &root.maps(EPOCHS)).entries() {
+        // Two devices may have chosen at the same logical time: both count, none is overwritten.
+        let (read, broken): (Vec<_>, Vec<_>) = distinct_texts(nodes)
+            .into_iter()
+            .map(epoch::parse)
+            .partition(Option::is_some);
+        view.epochs.extend(read.into_iter().flatten());
+        skipped += broken.len();
+    }
+    view.epochs.sort_unstable();
+    view.skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
+    view
+}
+
+fn read_tag<D: ReadDoc>(doc: &D, nodes: &[Node]) -> Option<TagView> {
+    let fields = Fields::read(doc, &maps_of(nodes));
+    Some(TagView {
+        name: fields.str(NAME)?.to_owned(),
+        color: fields.str(COLOR).map(str::to_owned),
+    })
+}

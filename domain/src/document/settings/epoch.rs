@@ -1,0 +1,61 @@
+//! Epochs as they stand in the settings: one scalar string of compact JSON under the time of the choice.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::DeckId;
+use crate::schedule::{Epoch, Leitner, Scheduler};
+use crate::time::{Day, Hlc};
+
+const STORED_BYTES_MAX: usize = 1_024;
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    hlc: Hlc,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deck: Option<DeckId>,
+    day_from: Day,
+    rollover_hour: u8,
+    #[serde(flatten)]
+    scheduler: StoredScheduler,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "scheduler", rename_all = "lowercase")]
+enum StoredScheduler {
+    Leitner(Leitner),
+}
+
+/// The key an epoch is stored under; sorts by time.
+pub(super) fn key(epoch: &Epoch) -> String {
+    format!("{:016x}", epoch.hlc.to_u64())
+}
+
+pub(super) fn to_json(epoch: &Epoch) -> String {
+    let Scheduler::Leitner(leitner) = epoch.scheduler;
+    let stored = Stored {
+        hlc: epoch.hlc,
+        deck: epoch.deck,
+        day_from: epoch.day_from,
+        rollover_hour: epoch.rollover_hour,
+        scheduler: StoredScheduler::Leitner(leitner),
+    };
+    serde_json::to_string(&stored)
+        .expect("numbers, ids and names under string keys always serialise")
+}
+
+/// Nothing for the scheduler of a later version, or damage.
+pub(super) fn parse(text: &str) -> Option<Epoch> {
+    if text.len() > STORED_BYTES_MAX {
+        return None;
+    }
+    let stored: Stored = serde_json::from_str(text).ok()?;
+    let StoredScheduler::Leitner(leitner) = stored.scheduler;
+    let epoch = Epoch {
+        hlc: stored.hlc,
+        deck: stored.deck,
+        day_from: stored.day_from,
+        scheduler: Scheduler::Leitner(leitner),
+        rollover_hour: stored.rollover_hour,
+    };
+    epoch.is_valid().then_some(epoch)
+}
