@@ -42,6 +42,10 @@ pub const NAME_BYTES_MAX: usize = 255;
 /// How many leading bytes [`crate::sniff`] may look at: two MPEG frames of the largest size fit behind any offset it tries.
 pub const SNIFF_BYTES: usize = 8_192;
 
+/// Most packets a sound is walked through: eight times what Opus makes of the longest sound with its shortest packets. A
+/// crafted file can hold, or claim, far more of them without a millisecond of sound.
+pub const AUDIO_PACKETS_MAX: u64 = 1_000_000;
+
 /// Broken packets that are forgiven in any sound, however short: junk before the first and behind the last packet.
 pub const AUDIO_ERRORS_MIN: u64 = 2;
 

@@ -158,7 +158,7 @@ fn packets(
     to_ms: &dyn Fn(u64) -> u64,
 ) -> Result<Walked, SoundError> {
     let (mut ticks, mut count, mut errors) = (0_u64, 0_u64, 0_u64);
-    loop {
+    for _ in 0..limit::AUDIO_PACKETS_MAX {
         match reader.next_packet() {
             Ok(Some(packet)) if packet.track_id == track => {
                 // The frame count of a Xing header, true or not, shortens `dur`; the whole block is what will sound.
@@ -171,9 +171,13 @@ fn packets(
                 count += 1;
             }
             Ok(Some(_)) => {}
-            Ok(None) => break,
-            // A file cut short ends here; what was heard until then counts.
-            Err(Error::IoError(_)) => break,
+            // A file cut short ends with an error; what was heard until then counts.
+            Ok(None) | Err(Error::IoError(_)) => {
+                return Ok(Walked {
+                    ticks,
+                    packets: count,
+                });
+            }
             Err(Error::ResetRequired) => {
                 return Err(SoundError::Damaged(
                     "it holds several sounds one behind the other",
@@ -190,10 +194,9 @@ fn packets(
             return Err(SoundError::Damaged("too many of its packets are broken"));
         }
     }
-    Ok(Walked {
-        ticks,
-        packets: count,
-    })
+    Err(SoundError::Damaged(
+        "it has too many packets for its length",
+    ))
 }
 
 /// Converts ticks to whole milliseconds, rounded to nearest.

@@ -311,6 +311,48 @@ fn a_stated_duration_is_held_against_the_packets() {
     check_refused(&lying, "lying.m4a", "not that of its packets");
 }
 
+/// The checksum of an Ogg page (RFC 3533 section 6), computed with its own field as zero.
+fn ogg_checksum(page: &[u8]) -> u32 {
+    page.iter().fold(0, |sum, byte| {
+        (0..8).fold(sum ^ (u32::from(*byte) << 24), |sum, _| {
+            (sum << 1) ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 }
+        })
+    })
+}
+
+#[test]
+fn a_million_packets_without_a_second_of_sound_are_refused() {
+    // The headers of a real Opus sound, then pages of empty packets.
+    let whole = fixture("opus.ogg");
+    let third_page = whole
+        .windows(4)
+        .enumerate()
+        .filter(|(_, bytes)| bytes == b"OggS")
+        .nth(2)
+        .unwrap()
+        .0;
+    let mut file = whole[..third_page].to_vec();
+    let serial = file[14..18].to_vec();
+    for number in 2_u32..4_200 {
+        let granule = u64::from(number).to_le_bytes();
+        let number = number.to_le_bytes();
+        let mut page = [
+            b"OggS\0\0",
+            &granule[..],
+            &serial,
+            &number,
+            &[0; 4],
+            &[255],
+            &[0; 255],
+        ]
+        .concat();
+        let sum = ogg_checksum(&page).to_le_bytes();
+        page[22..26].copy_from_slice(&sum);
+        file.extend(page);
+    }
+    check_refused(&file, "packets.ogg", "too many packets");
+}
+
 #[test]
 fn several_sounds_in_one_file_are_refused() {
     let chained = [fixture("v.ogg"), fixture("opus.ogg")].concat();
