@@ -255,6 +255,11 @@ impl Device {
         text(&self.status(), "state_digest").to_owned()
     }
 
+    /// The bytes of a blob in this device's store; `None` when it is not there.
+    pub fn blob(&self, hash: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.vault.join("blobs").join(&hash[..2]).join(hash)).ok()
+    }
+
     /// `verify`, which must find nothing.
     #[track_caller]
     pub fn verify_clean(&self) {

@@ -12,14 +12,22 @@
 
 mod binary;
 mod device;
+mod disk;
+mod fake;
+mod hostile;
 mod media;
+mod peer;
 mod process;
 mod proxy;
 mod server;
 
 pub use binary::{client_binary, server_binary};
 pub use device::{Device, PASSWORD, agree, number, settle, side_texts, tags};
+pub use disk::SmallDisk;
+pub use fake::{CLAIMED_SEQ, FakeServer, Malice};
+pub use hostile::{Hostile, hostile_changes, mutations, orphans, plain_change};
 pub use media::{noise_png, png, random_bytes, wav};
+pub use peer::{Login, Peer, PushAnswer, fresh_bytes, hash_of, hello};
 pub use process::{Output, Running, text};
 pub use proxy::{Fault, Proxy};
 pub use server::{Server, ServerOptions};

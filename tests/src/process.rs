@@ -211,8 +211,8 @@ impl Running {
         let stderr = self.stderr.take();
         self.stderr = Some(std::thread::spawn(move || {
             let said = join(stderr);
-            // An error means that nobody waits any more.
-            drop(sender.send(()).ok());
+            // After a kill nobody waits for this any more.
+            sender.send(()).unwrap_or_default();
             said
         }));
         if timed_out(&ended, limit) {

@@ -1,0 +1,147 @@
+//! kill -9 of client and server at random moments of edits and syncs: nothing that was acknowledged may be missing afterwards.
+//!
+//! A round: on each of two devices a few random commands run, while the server or one of the commands is killed at a random moment. A command that ended with 0 is
+//! acknowledged and goes into the model; one that was killed may or may not have happened. Then the server is up again, both devices sync, and the model is asked. The moment
+//! of a kill is random in time; no assertion is.
+//!
+//! `MEMORYVAULT_CRASH_ROUNDS` (default 6) and `MEMORYVAULT_CRASH_SEED` (default: of the clock) choose how long and which. `just crash` runs 200.
+
+mod model;
+mod work;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tests::{Device, Server, settle};
+
+use model::Model;
+use work::{Dice, Step, Victim};
+
+/// A fresh world after so many rounds, so that one bad state is not dragged along for hours.
+const ROUNDS_A_WORLD: u64 = 25;
+
+#[test]
+fn nothing_acknowledged_is_lost_by_kill_9() {
+    let rounds = from_environment("MEMORYVAULT_CRASH_ROUNDS").unwrap_or(6);
+    let seed = from_environment("MEMORYVAULT_CRASH_SEED").unwrap_or_else(seed_of_the_clock);
+    println!("crash: {rounds} rounds, MEMORYVAULT_CRASH_SEED={seed}");
+    let mut world = World::new();
+    for round in 0..rounds {
+        if round > 0 && round % ROUNDS_A_WORLD == 0 {
+            world = World::new();
+        }
+        let mut dice = Dice::new(seed.wrapping_add(round));
+        world.round(&mut dice, round);
+    }
+    println!(
+        "crash: {rounds} rounds, {} commands killed, {} syncs cut, nothing lost",
+        world.killed, world.cut
+    );
+    assert!(
+        rounds < 20 || world.killed > 0,
+        "no kill ever hit a command: the delays are wrong"
+    );
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| {
+        text.parse()
+            .unwrap_or_else(|cause| panic!("{name}={text}: {cause}"))
+    })
+}
+
+fn seed_of_the_clock() -> u64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("the clock is after 1970");
+    u64::try_from(since.as_millis()).expect("a millisecond count fits")
+}
+
+struct World {
+    server: Server,
+    devices: [Device; 2],
+    deck: String,
+    model: Model,
+    killed: u64,
+    cut: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let server = Server::new();
+        let devices = [Device::new("phone"), Device::new("laptop")];
+        devices[0].register(&server.url(), "ada");
+        devices[1].login(&server.url(), "ada");
+        let deck = devices[0].add_deck("Crash");
+        let mut model = Model::default();
+        for n in 0..4 {
+            let (front, back) = (format!("front {n}"), format!("back {n}"));
+            model.added(
+                devices[0].add_card(&deck, &front, &back),
+                &front,
+                &back,
+                None,
+            );
+        }
+        settle(&[&devices[0], &devices[1]]);
+        Self {
+            server,
+            devices,
+            deck,
+            model,
+            killed: 0,
+            cut: 0,
+        }
+    }
+
+    fn round(&mut self, dice: &mut Dice, round: u64) {
+        let victim = Victim::roll(dice);
+        let plans = [0, 1].map(|device| work::plan(dice, &self.model, device, round));
+        println!("crash: round {round}, {victim:?}");
+        let kill_server_after = Duration::from_micros(dice.below(400_000));
+        let (server, deck) = (&mut self.server, self.deck.as_str());
+        let devices = &self.devices;
+        let done: Vec<Vec<Step>> = std::thread::scope(|scope| {
+            let (sender, ended) = mpsc::channel();
+            let threads: Vec<_> = plans
+                .into_iter()
+                .enumerate()
+                .map(|(at, plan)| {
+                    let sender = sender.clone();
+                    scope.spawn(move || {
+                        let steps = work::run(&devices[at], deck, plan, victim.delay_for(at));
+                        // Nobody listens when it is not the server that is killed.
+                        sender.send(()).unwrap_or_default();
+                        steps
+                    })
+                })
+                .collect();
+            if victim == Victim::Server {
+                work::wait(kill_server_after, threads.len(), &ended);
+                server.kill();
+            }
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("a device's commands ran"))
+                .collect()
+        });
+        if victim == Victim::Server {
+            server.restart();
+        }
+        for step in done.into_iter().flatten() {
+            self.killed += u64::from(step.code < 0);
+            self.cut += u64::from(step.code == 7);
+            self.model.take(step);
+        }
+        for device in &self.devices {
+            device.run(&["verify"]).ok();
+        }
+        settle(&[&self.devices[0], &self.devices[1]]);
+        for device in &self.devices {
+            device.verify_clean();
+            self.model.check(device);
+        }
+        // Killed or not, a second look agrees: nothing was left half done for later.
+        assert!(self.server.is_alive(), "the server outlives its clients");
+    }
+}

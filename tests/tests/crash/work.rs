@@ -1,0 +1,252 @@
+//! What the two devices do in a round, and who is killed when.
+
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use tests::{Device, Output, png, random_bytes, text};
+
+use super::model::{Model, SIDES};
+
+/// A seeded source of choices.
+pub struct Dice {
+    seed: u64,
+    rolled: u64,
+}
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self { seed, rolled: 0 }
+    }
+
+    pub fn roll(&mut self) -> u64 {
+        self.rolled += 1;
+        let bytes = random_bytes(
+            self.seed.wrapping_mul(1_000_003).wrapping_add(self.rolled),
+            8,
+        );
+        u64::from_le_bytes(bytes.try_into().expect("eight bytes were asked for"))
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.roll() % bound
+    }
+
+    pub fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
+        &from[usize::try_from(self.below(from.len() as u64)).expect("an index fits")]
+    }
+}
+
+const GRADES: [&str; 4] = ["again", "hard", "good", "easy"];
+
+/// Who is killed in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Victim {
+    Server,
+    /// The first device's or the second's command of that number, after that long.
+    Command {
+        device: usize,
+        command: usize,
+        after: Duration,
+    },
+}
+
+impl Victim {
+    pub fn roll(dice: &mut Dice) -> Self {
+        if dice.below(3) == 0 {
+            return Self::Server;
+        }
+        let device = usize::try_from(dice.below(2)).expect("0 or 1");
+        let command = usize::try_from(dice.below(4)).expect("0 to 3");
+        // Short ones hit the start and the open, long ones the commit and the sync.
+        let longest_us = if dice.below(2) == 0 { 60_000 } else { 300_000 };
+        let after = Duration::from_micros(dice.below(longest_us));
+        Self::Command {
+            device,
+            command,
+            after,
+        }
+    }
+
+    /// Which command of that device is killed, and when.
+    pub fn delay_for(self, at: usize) -> Option<(usize, Duration)> {
+        match self {
+            Self::Command {
+                device,
+                command,
+                after,
+            } if device == at => Some((command, after)),
+            _ => None,
+        }
+    }
+}
+
+/// One command of a plan.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    Add {
+        front: String,
+        back: String,
+        media: Option<u64>,
+    },
+    Edit {
+        card: String,
+        side: usize,
+        text: String,
+    },
+    Tag {
+        card: String,
+        tag: String,
+    },
+    Review {
+        card: String,
+        grade: &'static str,
+    },
+    Remove {
+        card: String,
+    },
+    Sync,
+}
+
+/// A command that ran: its end decides whether it is acknowledged.
+#[derive(Debug)]
+pub struct Step {
+    pub deed: Deed,
+    pub code: i32,
+    /// The id that `add` printed.
+    pub made: Option<String>,
+}
+
+/// Four commands for a device. Device 0 edits fronts and device 1 backs, so that "the last acknowledged edit" is one thing; only the owner of the round removes a card, and
+/// nobody else touches that one.
+pub fn plan(dice: &mut Dice, model: &Model, device: usize, round: u64) -> Vec<Deed> {
+    let doomed = model.doomed(round);
+    let cards = model.living_except(doomed.as_deref());
+    (0..4)
+        .map(|n| {
+            let name = format!("{round}.{device}.{n}");
+            let card = dice.pick(&cards).clone();
+            match dice.below(12) {
+                0..=2 => {
+                    let media = (dice.below(2) == 0).then(|| dice.roll());
+                    Deed::Add {
+                        front: format!("front {name}"),
+                        back: format!("back {name}"),
+                        media,
+                    }
+                }
+                3..=4 => Deed::Edit {
+                    card,
+                    side: device,
+                    text: format!("{} {name}", SIDES[device]),
+                },
+                5 => Deed::Tag {
+                    card,
+                    tag: format!("tag-{name}"),
+                },
+                6..=7 => Deed::Review {
+                    card,
+                    grade: *dice.pick(&GRADES),
+                },
+                8 => match &doomed {
+                    Some(doomed) if u64::try_from(device) == Ok(round % 2) && n == 3 => {
+                        Deed::Remove {
+                            card: doomed.clone(),
+                        }
+                    }
+                    _ => Deed::Sync,
+                },
+                _ => Deed::Sync,
+            }
+        })
+        .collect()
+}
+
+/// Runs a plan on a device, killing one of its commands when told.
+pub fn run(
+    device: &Device,
+    deck: &str,
+    plan: Vec<Deed>,
+    kill: Option<(usize, Duration)>,
+) -> Vec<Step> {
+    plan.into_iter()
+        .enumerate()
+        .map(|(at, deed)| {
+            let arguments = arguments(device, deck, &deed);
+            let running = device.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            let output = match kill {
+                Some((command, after)) if command == at => running.finish_or_kill_after(after),
+                _ => running.finish(),
+            };
+            check_end(
+                &deed,
+                &output,
+                kill.is_some_and(|(command, _)| command == at),
+            );
+            let made = (output.code == 0 && matches!(deed, Deed::Add { .. }))
+                .then(|| text(&output.json(), "card").to_owned());
+            Step {
+                deed,
+                code: output.code,
+                made,
+            }
+        })
+        .collect()
+}
+
+/// Waits until `limit` has passed or `threads` messages came: all the work is done.
+pub fn wait(limit: Duration, threads: usize, done: &Receiver<()>) {
+    let start = Instant::now();
+    for _ in 0..threads {
+        if done
+            .recv_timeout(limit.saturating_sub(start.elapsed()))
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn check_end(deed: &Deed, output: &Output, killed: bool) {
+    let allowed: &[i32] = match deed {
+        // 7: the server was killed under it.
+        Deed::Sync => &[0, 7],
+        _ => &[0],
+    };
+    let by_our_hand = killed && output.code == -9;
+    assert!(
+        by_our_hand || allowed.contains(&output.code),
+        "{deed:?} ended badly: {output:?}"
+    );
+    assert!(!output.stderr.contains("panicked"), "{output:?}");
+}
+
+fn arguments(device: &Device, deck: &str, deed: &Deed) -> Vec<String> {
+    let owned = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
+    match deed {
+        Deed::Add { front, back, media } => {
+            let mut words = owned(&["add", "--deck", deck, "--front", front, "--back", back]);
+            if let Some(seed) = media {
+                let file = device.file(&format!("{seed}.png"), &png(*seed));
+                words.extend(owned(&[
+                    "--front-image",
+                    &file.to_string_lossy(),
+                    "--alt",
+                    "noise",
+                ]));
+            }
+            words
+        }
+        Deed::Edit { card, side, text } => {
+            owned(&["card", "edit", card, ["--front", "--back"][*side], text])
+        }
+        Deed::Tag { card, tag } => owned(&["card", "edit", card, "--tag", tag]),
+        Deed::Review { card, grade } => owned(&["review", card, grade]),
+        Deed::Remove { card } => owned(&["card", "remove", card, "--yes"]),
+        Deed::Sync => owned(&["sync"]),
+    }
+}

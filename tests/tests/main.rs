@@ -1,0 +1,14 @@
+//! The acceptance tests: real binaries, a real server on loopback, real disk. One binary, one module per promise.
+//!
+//! Nothing here sleeps and nothing asserts on a duration; what could hang is under the harness's watch.
+
+mod accounts;
+mod bad_input;
+mod crash;
+mod disk_full;
+mod hostile;
+mod main_job;
+mod merges;
+mod quota;
+mod recovery;
+mod wire;

@@ -1,0 +1,328 @@
+//! The main job: devices with their own vaults work offline, a server merges them, pictures and sounds arrive, nothing is lost.
+
+use tests::{
+    Device, Server, ServerOptions, agree, number, png, settle, side_texts, tags, text, wav,
+};
+
+#[test]
+fn two_devices_and_media() {
+    let server = Server::new();
+    let phone = Device::new("phone");
+    let deck = phone.add_deck("Capitals");
+    let flag = phone.file("flag.png", &png(1));
+    let name = phone.file("name.wav", &wav(1, 300));
+    let card = phone.add(&[
+        "--deck",
+        &deck,
+        "--front",
+        "Which country?",
+        "--front-image",
+        flag.to_str().unwrap(),
+        "--alt",
+        "a flag",
+        "--back",
+        "Austria",
+        "--back-audio",
+        name.to_str().unwrap(),
+        "--tag",
+        "europe",
+        "--tag",
+        "flags",
+    ]);
+    phone.review(&card, "good");
+    phone.register(&server.url(), "ada");
+    let sent = phone.sync();
+    assert!(number(&sent, "pushed") > 0, "{sent}");
+    assert_eq!(number(&sent, "blobs_sent"), 2, "{sent}");
+
+    let laptop = Device::new("laptop");
+    laptop.login(&server.url(), "ada");
+    let received = laptop.sync();
+    assert!(number(&received, "pulled") > 0, "{received}");
+    assert_eq!(number(&received, "blobs_received"), 2, "{received}");
+    settle(&[&phone, &laptop]);
+
+    let shown = laptop.show(&card);
+    assert_eq!(shown, phone.show(&card));
+    assert_eq!(side_texts(&shown, "front"), ["Which country?"]);
+    assert_eq!(side_texts(&shown, "back"), ["Austria"]);
+    assert_eq!(tags(&shown), ["europe", "flags"]);
+    assert_eq!((number(&shown, "reviews"), number(&shown, "box")), (1, 2));
+    let (image, sound) = (&shown["front"][1], &shown["back"][1]);
+    assert_eq!(
+        (text(image, "type"), text(image, "alt"), text(image, "mime")),
+        ("image", "a flag", "image/png")
+    );
+    assert_eq!(
+        (number(image, "width_px"), number(image, "height_px")),
+        (16, 16)
+    );
+    assert_eq!(
+        (text(sound, "type"), number(sound, "duration_ms")),
+        ("audio", 300)
+    );
+    for (item, original) in [(image, png(1)), (sound, wav(1, 300))] {
+        assert_eq!(number(item, "bytes"), original.len() as u64);
+        assert_eq!(
+            text(item, "blob"),
+            blake3::hash(&original).to_hex().as_str()
+        );
+        assert_eq!(laptop.blob(text(item, "blob")).unwrap(), original);
+    }
+    for device in [&phone, &laptop] {
+        let status = device.status();
+        assert_eq!(
+            (
+                number(&status, "decks"),
+                number(&status, "cards"),
+                number(&status, "events")
+            ),
+            (1, 1, 1)
+        );
+        assert_eq!(
+            (number(&status, "blobs"), number(&status, "blobs_missing")),
+            (2, 0)
+        );
+        assert_eq!(
+            (
+                number(&status, "pending_changes"),
+                number(&status, "conflicts")
+            ),
+            (0, 0)
+        );
+        device.verify_clean();
+    }
+}
+
+#[test]
+fn a_device_that_already_has_decks_joins_and_keeps_everything() {
+    let server = Server::new();
+    let (phone, laptop) = (Device::new("phone"), Device::new("laptop"));
+    let mut expected = Vec::new();
+    for (device, deck) in [(&phone, "Capitals"), (&laptop, "Verbs")] {
+        let id = device.add_deck(deck);
+        for n in 0..5 {
+            let card = device.add(&[
+                "--deck",
+                &id,
+                "--front",
+                &format!("{deck} {n}"),
+                "--back",
+                "x",
+                "--tag",
+                deck,
+                "--tag",
+                "common",
+            ]);
+            device.review(&card, if n % 2 == 0 { "good" } else { "again" });
+            expected.push((card, deck, if n % 2 == 0 { 2 } else { 1 }));
+        }
+    }
+    phone.register(&server.url(), "ada");
+    phone.sync();
+    laptop.login(&server.url(), "ada");
+    assert_eq!(laptop.count("cards"), 5, "logging in alone loses nothing");
+    settle(&[&phone, &laptop]);
+    for device in [&phone, &laptop] {
+        let status = device.status();
+        assert_eq!(
+            (
+                number(&status, "decks"),
+                number(&status, "cards"),
+                number(&status, "events")
+            ),
+            (2, 10, 10)
+        );
+        for (card, deck, box_number) in &expected {
+            let shown = device.show(card);
+            let mut names = vec!["common".to_owned(), (*deck).to_owned()];
+            names.sort();
+            assert_eq!((tags(&shown), number(&shown, "box")), (names, *box_number));
+        }
+        device.verify_clean();
+    }
+}
+
+#[test]
+fn a_third_device_joins_fresh_and_then_all_three_write() {
+    let server = Server::new();
+    let (phone, laptop, tablet) = (
+        Device::new("phone"),
+        Device::new("laptop"),
+        Device::new("tablet"),
+    );
+    phone.register(&server.url(), "ada");
+    laptop.login(&server.url(), "ada");
+    let deck = phone.add_deck("Capitals");
+    let card = phone.add_card(&deck, "France", "Paris");
+    settle(&[&phone, &laptop]);
+    laptop.edit(&card, &["--tag", "europe"]);
+    laptop.review(&card, "good");
+    settle(&[&phone, &laptop]);
+
+    tablet.login(&server.url(), "ada");
+    tablet.sync();
+    agree(&[&phone, &laptop, &tablet]);
+    for (device, country) in [(&phone, "Peru"), (&laptop, "Chad"), (&tablet, "Iran")] {
+        device.add_card(&deck, country, "?");
+        device.edit(&card, &["--tag", country]);
+        device.review(&card, "good");
+    }
+    settle(&[&phone, &laptop, &tablet]);
+    let shown = tablet.show(&card);
+    assert_eq!(tags(&shown), ["Chad", "Iran", "Peru", "europe"]);
+    assert_eq!(number(&shown, "reviews"), 4);
+    assert_eq!(tablet.count("cards"), 4);
+    for device in [&phone, &laptop, &tablet] {
+        device.verify_clean();
+    }
+    let devices = phone.run(&["account", "devices"]).ok().json_lines();
+    let listed = devices.iter().map(ToString::to_string).collect::<String>();
+    for name in ["phone", "laptop", "tablet"] {
+        assert!(listed.contains(name), "{listed}");
+    }
+}
+
+#[test]
+fn logged_out_the_vault_stays_and_works_and_can_come_back() {
+    let server = Server::new();
+    let (phone, laptop) = (Device::new("phone"), Device::new("laptop"));
+    phone.register(&server.url(), "ada");
+    let deck = phone.add_deck("Capitals");
+    phone.add_card(&deck, "France", "Paris");
+    phone.sync();
+    laptop.login(&server.url(), "ada");
+    settle(&[&phone, &laptop]);
+
+    laptop.run(&["account", "logout"]).ok();
+    laptop.run(&["sync"]).fails_with(6);
+    let card = laptop.add_card(&deck, "Peru", "Lima");
+    laptop.review(&card, "good");
+    assert_eq!(laptop.count("cards"), 2);
+
+    laptop.login(&server.url(), "ada");
+    settle(&[&phone, &laptop]);
+    assert_eq!(side_texts(&phone.show(&card), "back"), ["Lima"]);
+    assert_eq!(number(&phone.show(&card), "reviews"), 1);
+}
+
+#[test]
+fn without_a_server_the_work_is_kept_and_the_message_says_so() {
+    let mut server = Server::new();
+    let phone = Device::new("phone");
+    phone.run(&["sync"]).fails_with(6);
+    phone.register(&server.url(), "ada");
+    let deck = phone.add_deck("Capitals");
+    phone.sync();
+    server.stop().ok();
+    let card = phone.add_card(&deck, "France", "Paris");
+    phone.review(&card, "good");
+    let before = phone.digest();
+    phone.run(&["sync"]).fails_with(7);
+    assert_eq!(phone.digest(), before);
+    assert!(phone.count("pending_changes") > 0);
+    server.restart();
+    phone.sync();
+    assert_eq!(phone.count("pending_changes"), 0);
+    assert_eq!(phone.digest(), before);
+}
+
+#[test]
+fn a_sync_with_nothing_to_do_is_one_short_exchange() {
+    let server = Server::start(ServerOptions {
+        any_port: true,
+        ..ServerOptions::default()
+    });
+    let phone = Device::new("phone");
+    phone.register(&server.url(), "ada");
+    let deck = phone.add_deck("Capitals");
+    phone.add_card(&deck, "France", "Paris");
+    phone.sync();
+    phone.sync();
+    let idle = phone.sync();
+    for key in ["pushed", "pulled", "blobs_sent", "blobs_received"] {
+        assert_eq!(number(&idle, key), 0, "{idle}");
+    }
+    assert!(
+        number(&idle, "bytes_sent") + number(&idle, "bytes_received") < 300,
+        "{idle}"
+    );
+}
+
+#[test]
+fn over_tls_with_a_certificate_of_ones_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (
+        directory.path().join("cert.pem"),
+        directory.path().join("key.pem"),
+    );
+    std::fs::write(&certificate, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+    let server = Server::start(ServerOptions {
+        tls: Some((certificate.clone(), key)),
+        ..ServerOptions::default()
+    });
+
+    let phone = Device::new("phone");
+    phone
+        .account("register", &server.url(), "ada", tests::PASSWORD)
+        .fails_with(7);
+    let ca = certificate.to_str().unwrap();
+    let register = [
+        "account",
+        "register",
+        &server.url(),
+        "--user",
+        "ada",
+        "--password-stdin",
+        "--ca",
+        ca,
+    ];
+    phone.run_with_stdin(&register, tests::PASSWORD).ok();
+    let deck = phone.add_deck("Capitals");
+    let flag = phone.file("flag.png", &png(7));
+    phone.add(&[
+        "--deck",
+        &deck,
+        "--front-image",
+        flag.to_str().unwrap(),
+        "--alt",
+        "flag",
+        "--back",
+        "x",
+    ]);
+    phone.sync();
+
+    let laptop = Device::new("laptop");
+    let login = [
+        "account",
+        "login",
+        &server.url(),
+        "--user",
+        "ada",
+        "--password-stdin",
+        "--ca",
+        ca,
+    ];
+    laptop.run_with_stdin(&login, tests::PASSWORD).ok();
+    settle(&[&phone, &laptop]);
+    assert_eq!(laptop.count("blobs_missing"), 0);
+    assert_eq!(laptop.count("cards"), 1);
+}
+
+#[test]
+fn plain_http_beyond_loopback_is_refused() {
+    let phone = Device::new("phone");
+    let answer = phone.account(
+        "register",
+        "http://sync.example.org",
+        "ada",
+        tests::PASSWORD,
+    );
+    assert_ne!(answer.code, 0, "{answer:?}");
+    assert!(
+        answer.stderr.contains("https"),
+        "the message says what to do: {answer:?}"
+    );
+}
