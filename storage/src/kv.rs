@@ -13,6 +13,7 @@ mod batch;
 mod error;
 mod open;
 mod redo;
+mod salvage;
 mod space;
 mod split;
 mod view;
@@ -29,6 +30,7 @@ use std::thread::JoinHandle;
 
 pub use batch::Batch;
 pub use error::KvError;
+pub(crate) use salvage::{salvage, set_aside};
 pub(crate) use space::{Space, free_bytes};
 pub use view::{Entry, Scan, View};
 

@@ -163,7 +163,7 @@ fn give_up(layout: &Layout, reason: String) -> KvError {
 }
 
 /// Moves the engine's folder and unfinished redo files into the next free `corrupt-<n>`.
-fn move_aside(layout: &Layout) -> Result<PathBuf, KvError> {
+pub(super) fn move_aside(layout: &Layout) -> Result<PathBuf, KvError> {
     let target = durable::aside(&layout.dir);
     let moved = (|| {
         fs::create_dir(&target)?;
