@@ -5,7 +5,6 @@
 //! The tests themselves are in `tests/`. Nothing here reaches into the crates under test except for the frames of `sync-protocol`.
 #![expect(
     clippy::panic,
-    clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a test harness: to fail loudly, at once and with the output of the process, is its job"
 )]

@@ -394,3 +394,34 @@ fn two_devices_that_sync_at_once_both_succeed() {
         (11, 10)
     );
 }
+
+#[test]
+fn a_clock_four_minutes_fast_does_not_win_by_being_fast() {
+    let pair = pair(2);
+    let (card, edited) = (&pair.cards[0], &pair.cards[1]);
+    // The phone's clock is four minutes ahead: what it does first carries the later time.
+    pair.phone.review_at(card, "again", "2026-03-01T12:04:00Z");
+    pair.phone
+        .edit(edited, &["--front", "older, by the fast clock"]);
+    pair.settle();
+    pair.laptop.review_at(card, "good", "2026-03-01T12:01:00Z");
+    pair.laptop.edit(edited, &["--front", "newer"]);
+    pair.settle();
+    assert_eq!(
+        pair.phone.side(edited, "front"),
+        ["newer"],
+        "the edit made after seeing the other stays"
+    );
+    let shown = pair.phone.show(card);
+    assert_eq!(
+        (number(&shown, "reviews"), number(&shown, "box")),
+        (2, 1),
+        "both answers count, the wrong one decides: {shown}"
+    );
+    // An undo takes back one's own last answer, not the one with the highest time.
+    pair.laptop.run(&["undo"]).ok();
+    pair.settle();
+    let shown = pair.phone.show(card);
+    assert_eq!((number(&shown, "reviews"), number(&shown, "box")), (1, 1));
+    assert_eq!(pair.phone.count("conflicts"), 0);
+}

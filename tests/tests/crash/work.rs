@@ -31,8 +31,8 @@ impl Dice {
         self.roll() % bound
     }
 
-    pub fn pick<'t, T>(&mut self, from: &'t [T]) -> &'t T {
-        &from[usize::try_from(self.below(from.len() as u64)).expect("an index fits")]
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).expect("an index fits")].clone()
     }
 }
 
@@ -124,7 +124,7 @@ pub fn plan(dice: &mut Dice, model: &Model, device: usize, round: u64) -> Vec<De
     (0..4)
         .map(|n| {
             let name = format!("{round}.{device}.{n}");
-            let card = dice.pick(&cards).clone();
+            let card = dice.pick(&cards);
             match dice.below(12) {
                 0..=2 => {
                     let media = (dice.below(2) == 0).then(|| dice.roll());
@@ -145,7 +145,7 @@ pub fn plan(dice: &mut Dice, model: &Model, device: usize, round: u64) -> Vec<De
                 },
                 6..=7 => Deed::Review {
                     card,
-                    grade: *dice.pick(&GRADES),
+                    grade: dice.pick(&GRADES),
                 },
                 8 => match &doomed {
                     Some(doomed) if u64::try_from(device) == Ok(round % 2) && n == 3 => {
