@@ -28,8 +28,6 @@ mod touched;
 
 pub use touched::{Touched, touched};
 
-use node::Fields;
-
 const KIND: &str = "kind";
 const VERSION: &str = "v";
 /// The schema this version writes. Later ones may only add keys, so every version reads every other.
@@ -129,9 +127,22 @@ pub enum EditError {
 
 /// The kind of the document, if it is one of ours.
 pub fn kind<D: ReadDoc>(doc: &D) -> Option<DocKind> {
-    Fields::read(doc, &[ROOT])
-        .str(KIND)
+    node::all(doc, &ROOT, KIND)
+        .iter()
+        .find_map(node::Node::as_str)
         .and_then(DocKind::from_name)
+}
+
+/// The different values that stand for the kind; more than one when a document was tampered with.
+pub(crate) fn kind_values<D: ReadDoc>(doc: &D) -> Vec<String> {
+    let nodes = node::all(doc, &ROOT, KIND);
+    let mut values: Vec<String> = nodes
+        .iter()
+        .map(|node| node.as_str().unwrap_or_default().to_owned())
+        .collect();
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 fn begin<T: Transactable>(tx: &mut T, kind: DocKind) -> Result<(), EditError> {

@@ -2,8 +2,13 @@
 //! among the changes already held, `schema` at the document after it was applied to a clone. The first two need no
 //! document, so the server runs them too. Applying, persisting and setting aside are `storage`'s.
 
-mod columns;
 mod gate;
+
+pub(crate) mod chunk;
+mod columns;
+mod cursor;
+mod ops;
+
 mod graph;
 mod schema;
 

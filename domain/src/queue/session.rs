@@ -44,6 +44,7 @@ pub struct Session {
     repeats: VecDeque<Repeat>,
     answers: u32,
     steps: Vec<Step>,
+    again: Option<Turn>,
 }
 
 impl Session {
@@ -58,6 +59,9 @@ impl Session {
     /// The card to ask at this moment, or nothing when all are done. Stays the same until answered or dropped, unless a
     /// repeat falls due meanwhile.
     pub fn front(&self, now: UnixMs) -> Option<Turn> {
+        if self.again.is_some() {
+            return self.again;
+        }
         let ripe = self
             .repeats
             .iter()
@@ -84,6 +88,7 @@ impl Session {
 
     /// Takes the answer to the card that `turn` asked.
     pub fn answered(&mut self, turn: Turn, grade: Grade, now: UnixMs) {
+        self.again = None;
         self.steps.push(Step {
             turn,
             repeats: self.repeats.clone(),
@@ -104,24 +109,13 @@ impl Session {
         let step = self.steps.pop()?;
         self.answers = self.answers.saturating_sub(1);
         self.repeats = step.repeats;
-        let Turn {
-            card,
-            repeat,
-            is_new,
-        } = step.turn;
-        if repeat {
-            // It stands among the repeats again; make it the one asked next.
-            let place = self.repeats.iter().position(|r| r.card == card);
-            if let Some(mut again) = place.and_then(|place| self.repeats.remove(place)) {
-                again.after_answers = self.answers;
-                self.repeats.push_front(again);
-            }
-        } else {
-            self.repeats
-                .iter_mut()
-                .for_each(|r| r.after_answers = r.after_answers.max(self.answers + 1));
-            self.queue.push_front(Queued { card, is_new });
+        if !step.turn.repeat {
+            self.queue.push_front(Queued {
+                card: step.turn.card,
+                is_new: step.turn.is_new,
+            });
         }
+        self.again = Some(step.turn);
         Some(step.turn)
     }
 
@@ -143,5 +137,6 @@ impl Session {
     fn take(&mut self, card: CardId) {
         self.queue.retain(|queued| queued.card != card);
         self.repeats.retain(|repeat| repeat.card != card);
+        self.again = self.again.filter(|turn| turn.card != card);
     }
 }

@@ -1,0 +1,273 @@
+//! Walking the operations of a change, all columns side by side: that they have the same length, refer to nothing that
+//! cannot exist yet, nest no deeper than our documents do, and that every value is what its type says.
+
+use crate::intake::GateError;
+use crate::intake::columns::{BoolColumn, Column, DeltaColumn};
+use crate::intake::cursor::Cursor;
+use crate::limit;
+
+/// Bytes of each column Automerge 0.12 writes; empty when a change has none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ColumnBytes<'a> {
+    pub(super) object_actor: &'a [u8],
+    pub(super) object_counter: &'a [u8],
+    pub(super) key_actor: &'a [u8],
+    pub(super) key_counter: &'a [u8],
+    pub(super) key_text: &'a [u8],
+    pub(super) insert: &'a [u8],
+    pub(super) action: &'a [u8],
+    pub(super) value_meta: &'a [u8],
+    pub(super) value: &'a [u8],
+    pub(super) predecessor_count: &'a [u8],
+    pub(super) predecessor_actor: &'a [u8],
+    pub(super) predecessor_counter: &'a [u8],
+    pub(super) expand: &'a [u8],
+    pub(super) mark_name: &'a [u8],
+}
+
+/// What the operations are numbered and named by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    /// Number of the first operation.
+    pub(super) start_op: u64,
+    /// How many actors the change names, its own (number 0) included.
+    pub(super) actors: u64,
+}
+
+const ACTION_MAX: u64 = 7;
+
+/// How many operations the change has, once all of them are found harmless.
+pub(super) fn check(bytes: &ColumnBytes<'_>, frame: Frame) -> Result<u64, GateError> {
+    let ops = Column::<u64>::new("operations", bytes.action).count(limit::CHANGE_OPS_MAX)?;
+    let mut walk = Walk::new(bytes, frame);
+    for index in 0..ops {
+        walk.op(index)?;
+    }
+    walk.finish()?;
+    Ok(ops)
+}
+
+struct Walk<'a> {
+    frame: Frame,
+    object_actor: Column<'a, u64>,
+    object_counter: Column<'a, u64>,
+    key_actor: Column<'a, u64>,
+    key_counter: DeltaColumn<'a>,
+    key_text: Column<'a, &'a str>,
+    insert: BoolColumn<'a>,
+    action: Column<'a, u64>,
+    value_meta: Column<'a, u64>,
+    value: Cursor<'a>,
+    predecessor_count: Column<'a, u64>,
+    predecessor_actor: Column<'a, u64>,
+    predecessor_counter: DeltaColumn<'a>,
+    expand: BoolColumn<'a>,
+    mark_name: Column<'a, &'a str>,
+    /// For each operation so far, how deep the object it makes lies below what was there before; 0 when it makes none.
+    depths: Vec<u8>,
+    text_bytes: u64,
+    predecessors: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(bytes: &ColumnBytes<'a>, frame: Frame) -> Self {
+        Self {
+            frame,
+            object_actor: Column::new("object column", bytes.object_actor),
+            object_counter: Column::new("object column", bytes.object_counter),
+            key_actor: Column::new("key column", bytes.key_actor),
+            key_counter: DeltaColumn::new("key column", bytes.key_counter),
+            key_text: Column::new("key column", bytes.key_text),
+            insert: BoolColumn::new("insert column", bytes.insert),
+            action: Column::new("action column", bytes.action),
+            value_meta: Column::new("value column", bytes.value_meta),
+            value: Cursor::new(bytes.value),
+            predecessor_count: Column::new("predecessor column", bytes.predecessor_count),
+            predecessor_actor: Column::new("predecessor column", bytes.predecessor_actor),
+            predecessor_counter: DeltaColumn::new("predecessor column", bytes.predecessor_counter),
+            expand: BoolColumn::new("expand column", bytes.expand),
+            mark_name: Column::new("mark column", bytes.mark_name),
+            depths: Vec::new(),
+            text_bytes: 0,
+            predecessors: 0,
+        }
+    }
+
+    fn op(&mut self, index: u64) -> Result<(), GateError> {
+        let number = self.frame.start_op + index;
+        let action = self.action.required()?;
+        if action > ACTION_MAX {
+            return Err(GateError::Malformed("action column"));
+        }
+        let parent_depth = self.object(number)?;
+        // The even codes make a map, list, text or table; the odd ones set, delete, count and mark.
+        let depth = if action.is_multiple_of(2) {
+            parent_depth.saturating_add(1)
+        } else {
+            0
+        };
+        if usize::from(depth) > limit::OBJECT_DEPTH_MAX {
+            let max = u64::try_from(limit::OBJECT_DEPTH_MAX).unwrap_or(u64::MAX);
+            return Err(GateError::TooMuch {
+                what: "levels of nesting",
+                found: u64::from(depth),
+                max,
+            });
+        }
+        self.depths.push(depth);
+        self.key(number)?;
+        self.read_value()?;
+        self.read_predecessors(number)?;
+        self.expand.next()?;
+        if let Some(name) = self.mark_name.next()? {
+            self.count_text(name)?;
+        }
+        Ok(())
+    }
+
+    /// The depth of the object operated on, as far as this change made it.
+    fn object(&mut self, number: u64) -> Result<u8, GateError> {
+        let malformed = GateError::Malformed("object column");
+        match (self.object_actor.next()?, self.object_counter.next()?) {
+            (None, None) => Ok(0),
+            (Some(actor), Some(counter)) => {
+                self.reference(actor, counter, number).ok_or(malformed)?;
+                let Some(offset) = counter.checked_sub(self.frame.start_op) else {
+                    return Ok(0);
+                };
+                let depth = usize::try_from(offset)
+                    .ok()
+                    .and_then(|offset| self.depths.get(offset))
+                    .copied();
+                depth.filter(|depth| *depth > 0).ok_or(malformed)
+            }
+            _ => Err(malformed),
+        }
+    }
+
+    fn key(&mut self, number: u64) -> Result<(), GateError> {
+        let malformed = GateError::Malformed("key column");
+        let insert = self.insert.next()?;
+        match (
+            self.key_text.next()?,
+            self.key_actor.next()?,
+            self.key_counter.next()?,
+        ) {
+            (Some(text), None, None) if !insert => self.count_text(text),
+            // The head of a list: before its first element.
+            (None, None, Some(0)) => Ok(()),
+            (None, Some(actor), Some(counter)) => {
+                self.reference(actor, counter, number).ok_or(malformed)
+            }
+            _ => Err(malformed),
+        }
+    }
+
+    fn read_value(&mut self) -> Result<(), GateError> {
+        let malformed = GateError::Malformed("value column");
+        let meta = self.value_meta.required()?;
+        let (kind, length) = (meta & 0xf, meta >> 4);
+        let max = u64::try_from(limit::VALUE_BYTES_MAX).unwrap_or(u64::MAX);
+        if length > max {
+            return Err(GateError::TooMuch {
+                what: "bytes of one value",
+                found: length,
+                max,
+            });
+        }
+        let bytes = self.value.take(length)?;
+        let mut number = Cursor::new(bytes);
+        let fits = match kind {
+            0..=2 => bytes.is_empty(),
+            3 => number.uleb().is_ok() && number.is_empty(),
+            4 | 8 | 9 => number.sleb().is_ok() && number.is_empty(),
+            5 => bytes.len() == 8,
+            6 => std::str::from_utf8(bytes).is_ok(),
+            7 => true,
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(malformed) }
+    }
+
+    fn read_predecessors(&mut self, number: u64) -> Result<(), GateError> {
+        let malformed = GateError::Malformed("predecessor column");
+        let count = self.predecessor_count.required()?;
+        self.predecessors = self.predecessors.saturating_add(count);
+        if self.predecessors > limit::CHANGE_PREDECESSORS_MAX {
+            return Err(GateError::TooMuch {
+                what: "overwritten values",
+                found: self.predecessors,
+                max: limit::CHANGE_PREDECESSORS_MAX,
+            });
+        }
+        for _ in 0..count {
+            match (
+                self.predecessor_actor.next()?,
+                self.predecessor_counter.next()?,
+            ) {
+                (Some(actor), Some(counter)) => {
+                    self.reference(actor, counter, number).ok_or(malformed)?
+                }
+                _ => return Err(malformed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an operation can be referred to from operation `number` of this change: another actor's was there before
+    /// this change began, its own is earlier.
+    fn reference(&self, actor: u64, counter: u64, number: u64) -> Option<()> {
+        let before = if actor == 0 {
+            number
+        } else {
+            self.frame.start_op
+        };
+        (actor < self.frame.actors && counter > 0 && counter < before).then_some(())
+    }
+
+    fn count_text(&mut self, text: &str) -> Result<(), GateError> {
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        self.text_bytes = self.text_bytes.saturating_add(bytes);
+        let max = limit::CHANGE_EXPANDED_BYTES_MAX;
+        if self.text_bytes > max {
+            return Err(GateError::TooMuch {
+                what: "bytes of keys",
+                found: self.text_bytes,
+                max,
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<(), GateError> {
+        for column in [
+            &self.object_actor,
+            &self.object_counter,
+            &self.key_actor,
+            &self.value_meta,
+        ] {
+            column.finish()?;
+        }
+        for column in [
+            &self.predecessor_count,
+            &self.predecessor_actor,
+            &self.action,
+        ] {
+            column.finish()?;
+        }
+        for column in [&self.key_counter, &self.predecessor_counter] {
+            column.finish()?;
+        }
+        for column in [&self.key_text, &self.mark_name] {
+            column.finish()?;
+        }
+        for column in [&self.insert, &self.expand] {
+            column.finish()?;
+        }
+        if self.value.is_empty() {
+            Ok(())
+        } else {
+            Err(GateError::Malformed("value column"))
+        }
+    }
+}
