@@ -4,9 +4,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use serde_json::Value;
+use serde::Serialize;
 
-use super::failure::Failure;
+use super::failure::{Failure, Outcome};
 
 /// How a person asked to be talked to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,8 +54,16 @@ impl Screen {
     }
 
     /// One JSON object on a line of its own.
-    pub(crate) fn object(&mut self, value: &Value) {
-        self.write(&value.to_string(), "\n");
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON.
+    pub(crate) fn object(&mut self, value: &impl Serialize) -> Outcome {
+        // Not through `Value`: fields keep the order in which the library lists them.
+        let text = serde_json::to_string(value).map_err(|error| {
+            Failure::failed(format!("the answer could not be written: {error}"))
+        })?;
+        self.write(&text, "\n");
+        Ok(())
     }
 
     /// Text without a line end, shown at once: the prompt of an interactive command.
@@ -68,6 +76,11 @@ impl Screen {
         if !self.manner.quiet && !self.manner.json {
             Self::tell(text.as_ref());
         }
+    }
+
+    /// Text to stderr as it stands.
+    pub(crate) fn say(&self, text: &str) {
+        Self::tell(text);
     }
 
     /// A message that only `-v` shows.

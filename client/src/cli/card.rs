@@ -1,0 +1,190 @@
+//! `memoryvault card`: list, show, edit, remove and restore cards, and tell why one is due.
+
+use client::{CardEdit, CardShown, Query, Vault};
+use serde_json::json;
+
+use super::desk::Desk;
+use super::face;
+use super::failure::{Failure, Outcome};
+use super::table::{Align, count, lines};
+
+/// Lines that are set in columns together; a long list is printed while it is read.
+const LINES_TOGETHER: usize = 500;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum CardCommand {
+    /// List cards, all or those that a query chooses
+    List {
+        /// Words in the text, and deck:NAME tag:NAME box:N is:due is:new is:suspended is:removed is:conflict
+        query: Vec<String>,
+    },
+    /// Show a card in full
+    Show {
+        /// The card: its id, or the first letters of it
+        card: String,
+    },
+    /// Remove a card; `card restore` brings it back
+    Remove {
+        /// The card: its id, or the first letters of it
+        card: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Bring a removed card back
+    Restore {
+        /// The card: its id, or the first letters of it
+        card: String,
+    },
+    /// Tell why a card is due when it is
+    Why {
+        /// The card: its id, or the first letters of it
+        card: String,
+    },
+    /// Change a card; what is not named stays as it is
+    Edit(EditArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EditArgs {
+    /// The card: its id, or the first letters of it
+    card: String,
+    /// New text of the front; its pictures and sounds stay
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    front: Option<String>,
+    /// New text of the back; its pictures and sounds stay
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    back: Option<String>,
+    /// A tag to add; repeat for more
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// A tag to take away; repeat for more
+    #[arg(long = "untag", value_name = "TAG")]
+    untag: Vec<String>,
+    /// Keep the card out of study
+    #[arg(long, conflicts_with = "resume")]
+    suspend: bool,
+    /// Let a suspended card be studied again
+    #[arg(long)]
+    resume: bool,
+}
+
+pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
+    match command {
+        CardCommand::List { query } => list(desk, &query.join(" ")),
+        CardCommand::Show { card } => {
+            let vault = desk.open()?;
+            let card = vault.card(vault.card_find(&card)?)?;
+            desk.show(&card, |screen| face::card(screen, &card))
+        }
+        CardCommand::Remove { card, yes } => remove(desk, &card, yes),
+        CardCommand::Restore { card } => {
+            let mut vault = desk.open()?;
+            let id = vault.card_find(&card)?;
+            vault.card_restore(id)?;
+            desk.show(&json!({ "card": id, "restored": true }), |screen| {
+                screen.line("The card is back.")
+            })
+        }
+        CardCommand::Why { card } => {
+            let vault = desk.open()?;
+            let why = vault.why(vault.card_find(&card)?)?;
+            desk.show(&why, |screen| {
+                why.lines.iter().for_each(|line| screen.line(line))
+            })
+        }
+        CardCommand::Edit(args) => edit(desk, args),
+    }
+}
+
+fn list(desk: Desk<'_>, query: &str) -> Outcome {
+    // Read before the vault is opened: a mistyped query should not wait for another process.
+    let query = Query::parse(query)?;
+    let vault = desk.open()?;
+    let screen = desk.screen;
+    let mut failed = None;
+    let (mut waiting, mut listed) = (Vec::new(), 0_u64);
+    vault.cards(&query, &mut |card| {
+        listed += 1;
+        if screen.is_json() {
+            failed = screen.object(&card).err();
+        } else {
+            waiting.push(row(&card));
+            if waiting.len() == LINES_TOGETHER {
+                print_rows(screen, &mut waiting);
+            }
+        }
+        failed.is_none() && screen.is_open()
+    })?;
+    print_rows(screen, &mut waiting);
+    if listed == 0 {
+        screen.note("No card fits.");
+    } else {
+        screen.note(count(listed, "card", "cards"));
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+fn row(card: &CardShown) -> Vec<String> {
+    let mark = if card.conflicts.is_empty() { "" } else { "!" };
+    vec![
+        card.id.to_string(),
+        format!("box {}", card.box_number),
+        face::due(card),
+        mark.to_owned(),
+        format!(
+            "{} | {}",
+            face::side_short(&card.front, 40),
+            face::side_short(&card.back, 40)
+        ),
+    ]
+}
+
+fn print_rows(screen: &mut super::screen::Screen, rows: &mut Vec<Vec<String>>) {
+    lines(&[Align::Left; 5], rows)
+        .iter()
+        .for_each(|line| screen.line(line));
+    rows.clear();
+}
+
+fn remove(mut desk: Desk<'_>, card: &str, yes: bool) -> Outcome {
+    let mut vault: Vault = desk.open()?;
+    let id = vault.card_find(card)?;
+    let shown = vault.card(id)?;
+    let front = face::side_short(&shown.front, 60);
+    desk.confirm(
+        yes,
+        &format!("remove the card \"{front}\"?"),
+        &format!("memoryvault card remove {id}"),
+    )?;
+    vault.card_remove(id)?;
+    desk.show(&json!({ "card": id, "removed": true }), |screen| {
+        screen.line(format!("Removed the card \"{front}\"."));
+        screen.note(format!("It can come back: memoryvault card restore {id}"));
+    })
+}
+
+fn edit(mut desk: Desk<'_>, args: EditArgs) -> Outcome {
+    let suspended = if args.suspend {
+        Some(true)
+    } else {
+        args.resume.then_some(false)
+    };
+    let edit = CardEdit {
+        front: args.front,
+        back: args.back,
+        tags: args.tags,
+        untag: args.untag,
+        suspended,
+    };
+    if edit == CardEdit::default() {
+        return Err(
+            Failure::usage("nothing to change was named").hint("memoryvault card edit --help")
+        );
+    }
+    let mut vault = desk.open()?;
+    let id = vault.card_find(&args.card)?;
+    vault.card_edit(id, &edit)?;
+    let card = vault.card(id)?;
+    desk.show(&card, |screen| face::card(screen, &card))
+}

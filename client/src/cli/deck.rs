@@ -1,0 +1,150 @@
+//! `memoryvault deck`: add, list, rename, remove and restore decks.
+
+use client::Vault;
+use serde_json::json;
+
+use super::desk::Desk;
+use super::failure::Outcome;
+use super::table::{Align, clean, count, grouped, lines};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum DeckCommand {
+    /// Add a deck
+    Add {
+        /// Its name
+        name: String,
+    },
+    /// List the decks
+    List {
+        /// List those that were removed instead
+        #[arg(long)]
+        removed: bool,
+    },
+    /// Give a deck another name
+    Rename {
+        /// The deck: its name, or the first letters of its id
+        deck: String,
+        /// The new name
+        name: String,
+    },
+    /// Remove a deck and its cards; `deck restore` brings them back
+    Remove {
+        /// The deck: its name, or the first letters of its id
+        deck: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Bring a removed deck back
+    Restore {
+        /// The deck: its name, or the first letters of its id
+        deck: String,
+    },
+}
+
+pub(crate) fn run(mut desk: Desk<'_>, command: DeckCommand) -> Outcome {
+    let mut vault = desk.open()?;
+    match command {
+        DeckCommand::Add { name } => {
+            let deck = vault.deck_add(&name)?;
+            desk.show(&json!({ "deck": deck }), |screen| {
+                screen.line(format!("Added the deck {}.", clean(&name)));
+                screen.line(deck.to_string());
+            })
+        }
+        DeckCommand::List { removed } => list(desk, &vault, removed),
+        DeckCommand::Rename { deck, name } => {
+            let id = vault.deck_find(&deck)?;
+            vault.deck_rename(id, &name)?;
+            desk.show(&json!({ "deck": id, "name": name }), |screen| {
+                screen.line(format!("The deck is called {} now.", clean(&name)));
+            })
+        }
+        DeckCommand::Remove { deck, yes } => remove(desk, &mut vault, &deck, yes),
+        DeckCommand::Restore { deck } => {
+            let id = vault.deck_find_removed(&deck)?;
+            vault.deck_restore(id)?;
+            desk.show(&json!({ "deck": id, "restored": true }), |screen| {
+                screen.line("The deck is back.")
+            })
+        }
+    }
+}
+
+fn list(desk: Desk<'_>, vault: &Vault, removed: bool) -> Outcome {
+    let decks = if removed {
+        vault.decks_removed()?
+    } else {
+        vault.decks()?
+    };
+    let screen = desk.screen;
+    if screen.is_json() {
+        for deck in &decks {
+            screen.object(deck)?;
+        }
+        return Ok(());
+    }
+    if decks.is_empty() {
+        let words = if removed {
+            "No deck was removed."
+        } else {
+            "There is no deck yet: memoryvault deck add NAME"
+        };
+        screen.note(words);
+        return Ok(());
+    }
+    let head = ["DECK", "CARDS", "NEW", "DUE", "ID"]
+        .map(str::to_owned)
+        .to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(decks.iter().map(|deck| {
+            let [cards, new, due] = [deck.cards, deck.new, deck.due].map(grouped);
+            vec![
+                clean(&deck.name).replace('\n', " "),
+                cards,
+                new,
+                due,
+                deck.id.to_string(),
+            ]
+        }))
+        .collect();
+    let aligns = [
+        Align::Left,
+        Align::Right,
+        Align::Right,
+        Align::Right,
+        Align::Left,
+    ];
+    for (place, line) in lines(&aligns, &rows).iter().enumerate() {
+        let line = if place == 0 {
+            screen.bold(line)
+        } else {
+            line.clone()
+        };
+        screen.line(line);
+    }
+    Ok(())
+}
+
+fn remove(mut desk: Desk<'_>, vault: &mut Vault, deck: &str, yes: bool) -> Outcome {
+    let id = vault.deck_find(deck)?;
+    let found = vault.decks()?.into_iter().find(|summary| summary.id == id);
+    let (name, cards) = found
+        .map(|summary| (summary.name, summary.cards))
+        .unwrap_or_default();
+    let question = format!(
+        "remove the deck {} with {}?",
+        clean(&name),
+        count(cards, "card", "cards")
+    );
+    desk.confirm(yes, &question, &format!("memoryvault deck remove {id}"))?;
+    vault.deck_remove(id)?;
+    desk.show(&json!({ "deck": id, "removed": true }), |screen| {
+        screen.line(format!(
+            "Removed the deck {} with {}.",
+            clean(&name),
+            count(cards, "card", "cards")
+        ));
+        screen.note(format!("It can come back: memoryvault deck restore {id}"));
+    })
+}

@@ -1,0 +1,74 @@
+//! `memoryvault verify`: reads everything that is on the disk and names what is wrong.
+
+use client::VerifyReport;
+
+use super::desk::Desk;
+use super::failure::{Failure, Kind, Outcome};
+use super::screen::Screen;
+use super::table::{count, grouped, pairs};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// First make the index again from the documents
+    #[arg(long)]
+    rebuild: bool,
+}
+
+pub(crate) fn run(mut desk: Desk<'_>, args: VerifyArgs) -> Outcome {
+    let mut vault = desk.open()?;
+    if args.rebuild {
+        vault.rebuild_index()?;
+        desk.screen.note("Made the index again from the documents.");
+    }
+    let report = vault.verify()?;
+    desk.show(&report, |screen| print(screen, &report))?;
+    if report.ok {
+        return Ok(());
+    }
+    let first = report
+        .problems
+        .first()
+        .cloned()
+        .unwrap_or_else(|| "the vault is damaged".to_owned());
+    let message = match report.problems.len() {
+        0 | 1 => first,
+        many => format!("{first} (and {} more, listed above)", many - 1),
+    };
+    Err(Failure::new(Kind::Integrity, message)
+        .hint("memoryvault verify --rebuild, and memoryvault sync to fetch what is missing")
+        .with("problems", report.problems))
+}
+
+fn print(screen: &mut Screen, report: &VerifyReport) {
+    let mut rows = vec![
+        ("Documents", grouped(report.documents)),
+        ("Changes", grouped(report.changes)),
+        ("Cards", grouped(report.cards)),
+        ("Reviews", grouped(report.events)),
+        ("Media", grouped(report.blobs)),
+    ];
+    if report.blobs_missing > 0 {
+        rows.push((
+            "Not here",
+            count(
+                report.blobs_missing,
+                "picture or sound",
+                "pictures and sounds",
+            ),
+        ));
+    }
+    rows.push(("State", report.state_digest.clone()));
+    pairs(&rows).iter().for_each(|line| screen.line(line));
+    for change in &report.set_aside {
+        screen.line(format!(
+            "Set aside: change {} of document {}: {}",
+            change.change, change.document, change.reason
+        ));
+    }
+    for problem in &report.problems {
+        screen.line(format!("Wrong: {problem}"));
+    }
+    if report.ok {
+        screen.line("All is well.");
+    }
+}

@@ -1,0 +1,373 @@
+//! One session: the loop that carries inputs to the machine and does its outputs in order. Which thread does what is
+//! told in `sync`; what the vault does for an output is in `store`.
+
+use std::time::Duration;
+
+use domain::{BlobHash, DocId};
+use storage::BlobStore;
+use sync_protocol::device::{
+    AppliedHere, BlobRead, BlobWritten, Config, Counters, InventoryPage, OfferPage, OutboxItem,
+    Output, WantPage,
+};
+use sync_protocol::limit::PING_MS;
+use sync_protocol::{CloseCode, Closing, DeviceSession, OfferItem};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
+
+use super::blobs::{BlobPool, Piece};
+use super::control::SyncControl;
+use super::socket::{Reader, Received, Writer};
+use super::store::StoreQueue;
+use super::{SyncError, SyncEvent, SyncOptions, SyncReport};
+use crate::account::Token;
+
+/// An answer to what the session asked of the vault or of the blobs.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Outbox(Vec<OutboxItem>),
+    Enqueued(DocId, u64),
+    Applied(AppliedHere),
+    Inventory(InventoryPage),
+    Offers(OfferPage),
+    Found(Vec<OfferItem>),
+    Wants(WantPage),
+    BlobRead {
+        hash: BlobHash,
+        offset: u64,
+        read: BlobRead,
+    },
+    BlobWritten {
+        hash: BlobHash,
+        bytes: usize,
+        written: BlobWritten,
+    },
+    /// The vault has noted which blobs arrived.
+    Noted,
+    /// The vault could not do what was asked: the session cannot go on.
+    Failed(SyncError),
+}
+
+/// How a session ended.
+pub(super) struct Ended {
+    pub(super) report: SyncReport,
+    /// Nothing was left to do at some point.
+    pub(super) settled: bool,
+    /// The token to connect with next, when the server gave a new identity.
+    pub(super) token: Option<Token>,
+    /// What ended it, unless it was done.
+    pub(super) error: Option<SyncError>,
+}
+
+/// A session under way.
+pub(super) struct Session {
+    machine: DeviceSession,
+    begun: Instant,
+    queue: StoreQueue,
+    pool: BlobPool,
+    answers: UnboundedReceiver<Answer>,
+    answer_to: UnboundedSender<Answer>,
+    watch: bool,
+    control: SyncControl,
+    stopping: bool,
+    /// Blobs that came whole and that the vault has not been told of: told in groups, a commit each.
+    arrived: Vec<BlobHash>,
+    noting: bool,
+    ended: Ended,
+    closing: Option<Closing>,
+    /// Why the line broke, if it did.
+    broken: Option<String>,
+}
+
+impl Session {
+    pub(super) fn open(
+        config: Config,
+        begun: Instant,
+        options: &SyncOptions,
+        queue: StoreQueue,
+        blobs: BlobStore,
+    ) -> Self {
+        // Unbounded by type, bounded by the machine: it has a limited number of questions under way.
+        let (answer_to, answers) = unbounded_channel();
+        let now_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Self {
+            machine: DeviceSession::open(config, now_ms),
+            begun,
+            queue,
+            pool: BlobPool::new(blobs, answer_to.clone()),
+            answers,
+            answer_to,
+            watch: options.watch,
+            control: options.control.clone(),
+            stopping: false,
+            arrived: Vec::new(),
+            noting: false,
+            ended: Ended {
+                report: SyncReport::default(),
+                settled: false,
+                token: None,
+                error: None,
+            },
+            closing: None,
+            broken: None,
+        }
+    }
+
+    /// Runs to the end, whatever it is.
+    pub(super) async fn run(mut self, mut reader: Reader, mut writer: Writer) -> Ended {
+        let mut ping = tokio::time::interval_at(
+            Instant::now() + Duration::from_millis(PING_MS),
+            Duration::from_millis(PING_MS),
+        );
+        loop {
+            self.do_outputs(&mut writer).await;
+            if let Some(closing) = self.closing.take() {
+                if self.broken.is_none() {
+                    writer.close(reader, &closing).await;
+                }
+                return self.finish(closing);
+            }
+            let deadline = self.deadline();
+            tokio::select! {
+                received = reader.next() => self.received(received),
+                () = writer.freed() => {}
+                Some(answer) = self.answers.recv() => self.answered(answer),
+                () = sleep_until(deadline) => {
+                    let now = self.now_ms();
+                    self.machine.handle_timeout(now);
+                }
+                _ = ping.tick(), if writer.is_free() => writer.ping().await,
+                () = self.control.stopped(), if !self.stopping => self.stop(),
+                () = self.control.changed() => {
+                    let now = self.now_ms();
+                    self.machine.handle_local_changes(now);
+                    self.machine.handle_blobs_added(now);
+                }
+            }
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn deadline(&self) -> Instant {
+        // Without a deadline any later instant will do: something else wakes the loop first.
+        let at = self
+            .machine
+            .poll_timeout()
+            .unwrap_or(u64::MAX)
+            .min(self.now_ms() + PING_MS);
+        self.begun + Duration::from_millis(at)
+    }
+
+    /// Does what the machine wants, as long as the line takes messages.
+    async fn do_outputs(&mut self, writer: &mut Writer) {
+        while writer.is_free() && self.closing.is_none() {
+            let now = self.now_ms();
+            let Some(output) = self.machine.poll_output(now) else {
+                return;
+            };
+            match output {
+                Output::Transmit(frame) => {
+                    let bytes = frame.encode();
+                    self.ended.report.bytes_sent += count(bytes.len());
+                    writer.send(bytes).await;
+                }
+                Output::ReadBlob { hash, offset, len } => {
+                    self.ask_pool(Piece::Read { hash, offset, len })
+                }
+                Output::WriteBlob(write) => self.ask_pool(Piece::Write(write)),
+                Output::Settled(counters) => self.settled(counters),
+                Output::Close(closing) => self.closing = Some(closing),
+                output => self.ask_vault(output),
+            }
+        }
+    }
+
+    fn ask_pool(&mut self, piece: Piece) {
+        if let Err(error) = self.pool.ask(piece) {
+            self.fail(SyncError::System(error), CloseCode::Internal);
+        }
+    }
+
+    fn ask_vault(&mut self, output: Output) {
+        self.note(&output);
+        self.queue.ask(output, self.answer_to.clone());
+    }
+
+    /// Takes from an output what the report and the listener want to know.
+    fn note(&mut self, output: &Output) {
+        let report = &mut self.ended.report;
+        match output {
+            Output::Welcomed(welcomed) => {
+                report.note_quota(welcomed.quota);
+                self.queue.tell(SyncEvent::Connected {
+                    clock_ahead_ms: welcomed.clock_ahead_ms,
+                });
+                if let Some(identity) = &welcomed.new_identity {
+                    self.ended.token = Token::try_from(identity.token.clone()).ok();
+                    self.queue.tell(SyncEvent::NewIdentity);
+                }
+            }
+            Output::QuotaSeen(quota) => report.note_quota(*quota),
+            Output::ChangesRefused(refused) => {
+                report.changes_refused += count(refused.lseqs.len());
+                report.note_refusal(refused.reason, refused.quota, refused.message.clone());
+            }
+            Output::BlobRefused(refused) => {
+                report.blobs_refused += 1;
+                report.bytes_refused += refused.bytes;
+                report.note_refusal(refused.reason, refused.quota, refused.reason.to_string());
+            }
+            Output::BlobFailed { hash, why } => {
+                report.blobs_failed += 1;
+                self.queue.tell(SyncEvent::BlobFailed {
+                    blob: *hash,
+                    why: *why,
+                });
+            }
+            Output::StartRepair => self.queue.tell(SyncEvent::Repairing),
+            _ => {}
+        }
+    }
+
+    fn settled(&mut self, counters: Counters) {
+        self.count(counters);
+        self.ended.settled = true;
+        self.ended.report.duration_ms = self.now_ms();
+        if self.watch {
+            self.queue
+                .tell(SyncEvent::Settled(self.ended.report.clone()));
+        } else {
+            self.machine.close(CloseCode::Done, "nothing left to do");
+        }
+    }
+
+    fn count(&mut self, counters: Counters) {
+        let report = &mut self.ended.report;
+        report.pushed = counters.pushed;
+        report.pulled = counters.pulled;
+        report.blobs_sent = counters.blobs_sent;
+        report.blobs_received = counters.blobs_received;
+    }
+
+    fn received(&mut self, received: Received) {
+        let now = self.now_ms();
+        match received {
+            Received::Message(bytes) => {
+                self.ended.report.bytes_received += count(bytes.len());
+                self.machine.handle_message(&bytes, now);
+            }
+            Received::Alive => self.machine.handle_alive(now),
+            Received::Text => self.machine.close(
+                CloseCode::Malformed,
+                "this protocol has binary messages only",
+            ),
+            Received::End(closing, words) => {
+                self.machine.handle_disconnected(now);
+                self.broken = Some(words);
+                // The machine has nothing more to say to a line that is gone.
+                self.closing = Some(closing.unwrap_or_else(|| Closing {
+                    code: CloseCode::GoingAway,
+                    reason: self.broken.clone().unwrap_or_default(),
+                    by_peer: true,
+                }));
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let now = self.now_ms();
+        let machine = &mut self.machine;
+        match answer {
+            Answer::Outbox(items) => machine.handle_outbox(items, now),
+            Answer::Enqueued(doc, first_lseq) => machine.handle_enqueued(doc, first_lseq, now),
+            Answer::Applied(applied) => {
+                self.ended.report.set_aside += u64::from(applied.set_aside);
+                machine.handle_applied(applied, now);
+            }
+            Answer::Inventory(page) => machine.handle_inventory(page, now),
+            Answer::Offers(page) => machine.handle_offers(page, now),
+            Answer::Found(items) => machine.handle_found(items, now),
+            Answer::Wants(page) => machine.handle_wants(page, now),
+            Answer::BlobRead { hash, offset, read } => {
+                machine.handle_blob_read(hash, offset, read, now)
+            }
+            Answer::BlobWritten {
+                hash,
+                bytes,
+                written,
+            } => {
+                machine.handle_blob_written(hash, bytes, written, now);
+                if written == BlobWritten::Stored {
+                    self.arrived.push(hash);
+                    self.note_arrived();
+                }
+            }
+            Answer::Noted => {
+                self.noting = false;
+                self.note_arrived();
+            }
+            Answer::Failed(error) => self.fail(error, CloseCode::Internal),
+        }
+    }
+
+    /// Tells the vault of blobs that came, while it is not busy with telling: what comes meanwhile is the next group.
+    fn note_arrived(&mut self) {
+        if !self.noting && !self.arrived.is_empty() {
+            self.noting = true;
+            self.queue
+                .arrived(std::mem::take(&mut self.arrived), self.answer_to.clone());
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        // A sync that has done all it was for did not fail because somebody stopped it while it said goodbye.
+        if self.watch || !self.ended.settled {
+            self.fail(SyncError::Interrupted, CloseCode::Done);
+        }
+    }
+
+    fn fail(&mut self, error: SyncError, code: CloseCode) {
+        let words = match &error {
+            SyncError::Interrupted => "stopped by its user".to_owned(),
+            // What went wrong here is nobody's business there.
+            _ => "this device cannot go on".to_owned(),
+        };
+        self.ended.error.get_or_insert(error);
+        self.machine.close(code, &words);
+    }
+
+    fn finish(mut self, closing: Closing) -> Ended {
+        self.count(self.machine.counters());
+        // The pool's last pieces, and the last group of arrived blobs.
+        self.pool.finish();
+        while let Ok(answer) = self.answers.try_recv() {
+            if let Answer::BlobWritten {
+                hash,
+                written: BlobWritten::Stored,
+                ..
+            } = answer
+            {
+                self.arrived.push(hash);
+            }
+        }
+        if !self.arrived.is_empty() {
+            self.queue
+                .arrived(std::mem::take(&mut self.arrived), self.answer_to.clone());
+        }
+        let done = self.ended.settled && closing.code == CloseCode::Done;
+        if self.ended.error.is_none() && !done {
+            self.ended.error = Some(match self.broken.take() {
+                Some(words) if closing.code == CloseCode::GoingAway => SyncError::Lost(words),
+                _ => SyncError::from_closing(closing),
+            });
+        }
+        self.ended
+    }
+}
+
+fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

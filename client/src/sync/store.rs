@@ -1,0 +1,167 @@
+//! The queue to the thread that keeps the vault, and what the vault does for each of the session's outputs. Everything
+//! runs in the order it was asked, one thing after another; answers go back to the network thread.
+
+use std::sync::mpsc;
+
+use domain::BlobHash;
+use sync_protocol::device::{Config, Output, Welcomed};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use super::session::Answer;
+use super::{SyncError, SyncEvent};
+use crate::Vault;
+use crate::account::Token;
+
+type Job = Box<dyn FnOnce(&mut Vault) + Send>;
+
+enum Asked {
+    Work(Job),
+    Tell(SyncEvent),
+}
+
+/// The asking end; clones ask the same thread.
+#[derive(Clone)]
+pub(super) struct StoreQueue(mpsc::Sender<Asked>);
+
+/// The working end, on the thread that keeps the vault.
+pub(super) struct Jobs(mpsc::Receiver<Asked>);
+
+impl Jobs {
+    /// Works until nobody can ask any more.
+    pub(super) fn serve(self, vault: &mut Vault, each: &mut dyn FnMut(SyncEvent)) {
+        for asked in self.0 {
+            match asked {
+                Asked::Work(job) => job(vault),
+                Asked::Tell(event) => each(event),
+            }
+        }
+    }
+}
+
+impl StoreQueue {
+    pub(super) fn new() -> (Self, Jobs) {
+        let (sender, receiver) = mpsc::channel();
+        (Self(sender), Jobs(receiver))
+    }
+
+    /// Tells the caller of the sync what happens.
+    pub(super) fn tell(&self, event: SyncEvent) {
+        self.push(Asked::Tell(event));
+    }
+
+    /// Prepares a session: the stored cursor, and the next incarnation, persisted.
+    pub(super) async fn begin(&self, repair: bool) -> Result<Config, SyncError> {
+        let (answer, answered) = oneshot::channel();
+        self.push(Asked::Work(Box::new(move |vault| {
+            // Nobody waits any more when the sync was stopped meanwhile.
+            if answer.send(vault.sync_begin(repair)).is_err() {}
+        })));
+        let config = answered
+            .await
+            .map_err(|_| SyncError::Failed("the vault's thread has ended".to_owned()))?;
+        Ok(config?)
+    }
+
+    /// Has the vault do an output of the session.
+    pub(super) fn ask(&self, output: Output, answer_to: UnboundedSender<Answer>) {
+        self.work(answer_to, move |vault| carry_out(vault, output));
+    }
+
+    /// Has the vault note blobs that are here now.
+    pub(super) fn arrived(&self, blobs: Vec<BlobHash>, answer_to: UnboundedSender<Answer>) {
+        self.work(answer_to, move |vault| {
+            vault.sync_blobs_arrived(&blobs)?;
+            Ok(Some(Answer::Noted))
+        });
+    }
+
+    fn work(
+        &self,
+        answer_to: UnboundedSender<Answer>,
+        job: impl FnOnce(&mut Vault) -> Result<Option<Answer>, SyncError> + Send + 'static,
+    ) {
+        self.push(Asked::Work(Box::new(move |vault| {
+            let answer = job(vault).unwrap_or_else(|error| Some(Answer::Failed(error)));
+            // A session that has ended wants no answers; its work is done all the same.
+            if answer.is_some_and(|answer| answer_to.send(answer).is_err()) {}
+        })));
+    }
+
+    fn push(&self, asked: Asked) {
+        // The other end lives until this one is dropped, see `sync`.
+        if self.0.send(asked).is_err() {}
+    }
+}
+
+/// What the vault does for an output, and the answer where one is wanted.
+fn carry_out(vault: &mut Vault, output: Output) -> Result<Option<Answer>, SyncError> {
+    let answer = match output {
+        Output::Welcomed(welcomed) => {
+            take_welcome(vault, &welcomed)?;
+            return Ok(None);
+        }
+        Output::QuotaSeen(quota) => {
+            vault.sync_quota_seen(quota)?;
+            return Ok(None);
+        }
+        Output::ClearOutbox { lseqs, cursor } => {
+            vault.sync_clear_outbox(&lseqs, cursor)?;
+            return Ok(None);
+        }
+        Output::ChangesRefused(refused) => {
+            vault.sync_changes_refused(&refused)?;
+            return Ok(None);
+        }
+        Output::StartRepair => {
+            vault.sync_start_repair()?;
+            return Ok(None);
+        }
+        Output::BlobsStored(blobs) => {
+            vault.sync_blobs_stored(&blobs)?;
+            return Ok(None);
+        }
+        Output::BlobRefused(refused) => {
+            vault.sync_blob_refused(&refused)?;
+            return Ok(None);
+        }
+        Output::ReadOutbox { after, bytes_max } => {
+            Answer::Outbox(vault.sync_read_outbox(after, bytes_max)?)
+        }
+        Output::EnqueueAfter { doc, heads } => {
+            Answer::Enqueued(doc, vault.sync_enqueue_after(doc, &heads)?)
+        }
+        Output::Apply(apply) => Answer::Applied(vault.sync_apply(apply)?),
+        Output::ReadInventory { after, count_max } => {
+            Answer::Inventory(vault.sync_read_inventory(after, count_max)?)
+        }
+        Output::ReadOffers { after, count_max } => {
+            Answer::Offers(vault.sync_read_offers(after, count_max)?)
+        }
+        Output::FindBlobs { hashes } => Answer::Found(vault.sync_find_blobs(&hashes)?),
+        Output::ReadWants { after, count_max } => {
+            Answer::Wants(vault.sync_read_wants(after, count_max)?)
+        }
+        // The session's loop keeps these to itself.
+        Output::Transmit(_)
+        | Output::ReadBlob { .. }
+        | Output::WriteBlob(_)
+        | Output::BlobFailed { .. }
+        | Output::Settled(_)
+        | Output::Close(_) => return Ok(None),
+    };
+    Ok(Some(answer))
+}
+
+/// Takes what the server said in its welcome. A new identity's token is on the disk before the vault becomes it, so that
+/// a crash in between leaves a device that can still log in, as the one or the other.
+fn take_welcome(vault: &mut Vault, welcomed: &Welcomed) -> Result<(), SyncError> {
+    if let Some(identity) = &welcomed.new_identity {
+        let token = Token::try_from(identity.token.clone()).map_err(|_| {
+            SyncError::Failed("the server gave a token that cannot be one".to_owned())
+        })?;
+        token.stage(vault.dir(), &identity.device.to_string())?;
+    }
+    vault.sync_welcomed(welcomed)?;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! One sync, or one after another: connects, runs a session, and for `--watch` connects again with a growing, jittered
+//! wait, so that a server that comes back is not met by all its devices in the same second.
+
+use std::time::Duration;
+
+use storage::BlobStore;
+
+use super::control::SyncControl;
+use super::session::{Ended, Session};
+use super::store::StoreQueue;
+use super::{Line, SyncError, SyncEvent, SyncOptions, SyncReport, socket};
+
+/// The first wait after a lost connection.
+const WAIT_MS_MIN: u64 = 1_000;
+/// The longest wait between two attempts.
+const WAIT_MS_MAX: u64 = 60_000;
+
+/// Runs sessions until there is no reason for another one.
+pub(super) async fn run(
+    mut line: Line,
+    options: &SyncOptions,
+    queue: StoreQueue,
+    blobs: BlobStore,
+) -> Result<SyncReport, SyncError> {
+    let mut attempt = Attempt {
+        options,
+        queue,
+        blobs,
+        repair: options.repair,
+    };
+    let mut wait_ms = WAIT_MS_MIN;
+    loop {
+        let ended = attempt.make(&line).await;
+        if !options.watch {
+            return ended.and_then(|ended| ended.error.map_or(Ok(ended.report), Err));
+        }
+        let error = match ended {
+            Err(error) => error,
+            Ok(ended) => {
+                if ended.settled {
+                    wait_ms = WAIT_MS_MIN;
+                }
+                if let Some(token) = ended.token {
+                    line.token = token;
+                }
+                ended
+                    .error
+                    .unwrap_or_else(|| SyncError::Lost("the server ended the session".to_owned()))
+            }
+        };
+        if !error.is_passing() {
+            return Err(error);
+        }
+        let retry_ms = jittered(wait_ms);
+        attempt.queue.tell(SyncEvent::Waiting {
+            because: error.to_string(),
+            retry_ms,
+        });
+        if pause(&options.control, retry_ms).await {
+            return Err(SyncError::Interrupted);
+        }
+        wait_ms = (wait_ms * 2).min(WAIT_MS_MAX);
+    }
+}
+
+struct Attempt<'a> {
+    options: &'a SyncOptions,
+    queue: StoreQueue,
+    blobs: BlobStore,
+    repair: bool,
+}
+
+impl Attempt<'_> {
+    async fn make(&mut self, line: &Line) -> Result<Ended, SyncError> {
+        self.queue.tell(SyncEvent::Connecting);
+        let begun = tokio::time::Instant::now();
+        let (reader, writer) = tokio::select! {
+            connected = socket::connect(line) => connected?,
+            () = self.options.control.stopped() => return Err(SyncError::Interrupted),
+        };
+        let config = self.queue.begin(self.repair).await?;
+        let session = Session::open(
+            config,
+            begun,
+            self.options,
+            self.queue.clone(),
+            self.blobs.clone(),
+        );
+        let ended = session.run(reader, writer).await;
+        // One full comparison answers the wish for it.
+        self.repair = self.repair && !ended.settled;
+        Ok(ended)
+    }
+}
+
+/// Waits; true when told to stop meanwhile.
+async fn pause(control: &SyncControl, retry_ms: u64) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(retry_ms)) => false,
+        () = control.stopped() => true,
+    }
+}
+
+/// Between half and all of the wait.
+fn jittered(wait_ms: u64) -> u64 {
+    let mut bytes = [0; 2];
+    // Without random bytes the wait is merely less spread.
+    if getrandom::fill(&mut bytes).is_err() {
+        return wait_ms;
+    }
+    let half = wait_ms / 2;
+    half + half * u64::from(u16::from_le_bytes(bytes)) / u64::from(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_spread_within_their_bounds() {
+        for wait_ms in [WAIT_MS_MIN, WAIT_MS_MAX] {
+            let waits: Vec<u64> = (0..50).map(|_| jittered(wait_ms)).collect();
+            assert!(
+                waits
+                    .iter()
+                    .all(|wait| (wait_ms / 2..=wait_ms).contains(wait)),
+                "{waits:?}"
+            );
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
+        }
+    }
+}
