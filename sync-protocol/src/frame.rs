@@ -134,30 +134,13 @@ impl Frame {
         Ok(frame)
     }
 
-    /// Bytes of changes, packs or blob data in it: what the windows count.
+    /// Bytes of changes, packs or blob data in it: what makes a frame large.
     pub fn payload_bytes(&self) -> usize {
-        let sum = |items: &[DocChange]| {
-            items
-                .iter()
-                .map(|item| item.change.len() + DOC_CHANGE_OVERHEAD)
-                .sum::<usize>()
-        };
         match self {
-            Frame::Changes(f) => {
-                sum(&f.items)
-                    + f.packs
-                        .iter()
-                        .map(|part| part.bytes.len() + PACK_PART_OVERHEAD)
-                        .sum::<usize>()
-            }
-            Frame::Push(f) => sum(&f.items),
-            Frame::BlobData(f) => f.bytes.len(),
+            Frame::Changes(changes) => changes.payload_bytes(),
+            Frame::Push(push) => push.items.iter().map(DocChange::frame_bytes).sum(),
+            Frame::BlobData(data) => data.bytes.len(),
             _ => 0,
         }
     }
 }
-
-/// Bytes that surround a change in a frame, at most.
-pub(crate) const DOC_CHANGE_OVERHEAD: usize = 28;
-/// Bytes that surround a pack's piece in a frame, at most.
-pub(crate) const PACK_PART_OVERHEAD: usize = 80;

@@ -17,6 +17,7 @@ mod close;
 mod cursor;
 pub mod device;
 mod frame;
+mod lane;
 pub mod limit;
 mod receiver;
 mod sender;

@@ -39,6 +39,12 @@ pub const WANTS_IN_FLIGHT_MAX: usize = 1_000;
 /// Blobs a server session remembers as asked for by its device (queued or absent). More is a flood.
 pub const GETS_MAX: usize = 20_000;
 
+/// Blobs a device has asked for in vain in a session; past it the rest waits for the next session.
+pub const ABSENT_MAX: usize = 10_000;
+
+/// Documents of an account.
+pub const DOCUMENTS_MAX: usize = 100_000;
+
 /// Elements of any list in a frame. A frame of 288 KiB could name 290 000 empty ones, each costing far more than a byte when decoded.
 pub const LIST_ITEMS_MAX: usize = 4_096;
 
@@ -123,7 +129,7 @@ const _: () = assert!(PACK_PART_BYTES + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(LANE_WINDOW_BYTES_MIN <= CREDIT_BYTES);
 const _: () = assert!(BLOBS_A_FRAME_MAX <= LIST_ITEMS_MAX);
 const _: () = assert!(BLOBS_A_FRAME_MAX <= OFFERS_IN_FLIGHT_MAX);
-const _: () = assert!(WANTS_IN_FLIGHT_MAX <= GETS_MAX);
+const _: () = assert!(ABSENT_MAX + 2 * WANTS_IN_FLIGHT_MAX <= GETS_MAX);
 const _: () = assert!(INVENTORY_ITEMS_MAX <= LIST_ITEMS_MAX);
 const _: () = assert!(PING_MS * 2 < IDLE_MS);
 

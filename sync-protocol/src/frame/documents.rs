@@ -6,6 +6,13 @@ use minicbor::{Decode, Encode};
 use super::{Reason, field};
 use crate::cursor::{Cursor, PackHash};
 
+/// Bytes that surround a change in a frame, at most.
+const DOC_CHANGE_OVERHEAD: usize = 28;
+/// Bytes that surround a pack's piece in a frame, at most.
+const PACK_PART_OVERHEAD: usize = 80;
+/// What a page costs beside its content, so that empty pages are bounded by the window too.
+const PAGE_OVERHEAD: usize = 80;
+
 /// One change of one document, as raw bytes of an Automerge change chunk. Nothing here looks inside.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -21,6 +28,13 @@ pub struct DocChange {
 impl std::fmt::Debug for DocChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "DocChange({}, {} bytes)", self.doc, self.change.len())
+    }
+}
+
+impl DocChange {
+    /// Bytes it takes in a frame, at most.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        self.change.len() + DOC_CHANGE_OVERHEAD
     }
 }
 
@@ -75,6 +89,19 @@ pub struct Changes {
     /// More pages follow at once.
     #[cbor(n(3), default, skip_if = "field::is_false")]
     pub more: bool,
+}
+
+impl Changes {
+    /// Bytes that count against the window.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        let items: usize = self.items.iter().map(DocChange::frame_bytes).sum();
+        let parts: usize = self
+            .packs
+            .iter()
+            .map(|part| part.bytes.len() + PACK_PART_OVERHEAD)
+            .sum();
+        items + parts + PAGE_OVERHEAD
+    }
 }
 
 /// Type 4, from the device: pages are flushed.

@@ -62,10 +62,13 @@ pub enum Output {
         /// The device's documents in the range, ascending.
         items: Vec<DocHeads>,
     },
-    /// Read these log rows, in this order. Answer: [`super::ServerSession::handle_entries`].
+    /// Read these log rows, in this order: stop before the inline changes exceed `bytes_max` (at least one row). Answer:
+    /// [`super::ServerSession::handle_entries`] with the rows from the front of `seqs` that were read.
     ReadEntries {
         /// At most [`crate::limit::REPAIR_ROWS_MAX`].
         seqs: Vec<u64>,
+        /// Where to stop, in bytes of inline changes.
+        bytes_max: usize,
     },
 
     /// For each blob: is it here (within the account), else does the quota allow it: reserve its bytes *now*, and say from where to send. Blobs

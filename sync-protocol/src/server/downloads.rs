@@ -1,0 +1,169 @@
+//! Blobs to the device: what it asks for is looked up and sent, and what is not here is remembered, asked of the account's other devices, and announced
+//! when it comes.
+
+use std::collections::BTreeMap;
+
+use domain::BlobHash;
+
+use super::{Found, Output, Phase, ServerSession, Waiting};
+use crate::close::CloseCode;
+use crate::frame::{
+    BlobAbsent, BlobAvailable, BlobBad, BlobGet, BlobWanted, Credit, GetItem, Reason,
+};
+use crate::limit::{BLOBS_A_FRAME_MAX, GETS_MAX};
+use crate::sender::Outgoing;
+
+#[derive(Debug, Default)]
+pub(super) struct Downloads {
+    /// Asked for; the shell is looking.
+    finding: BTreeMap<BlobHash, GetItem>,
+    /// Not here; what the device said when it asked.
+    pub(super) absent: BTreeMap<BlobHash, GetItem>,
+}
+
+impl ServerSession {
+    pub(super) fn on_get(&mut self, get: BlobGet) {
+        if get.items.len() > BLOBS_A_FRAME_MAX {
+            return self.fail(CloseCode::Malformed, "more blobs than fit in a frame");
+        }
+        let known = self.downloads.finding.len() + self.downloads.absent.len() + self.sender.jobs();
+        if known + get.items.len() > GETS_MAX {
+            return self.fail(
+                CloseCode::Flood,
+                "more blobs asked for than can be remembered",
+            );
+        }
+        let mut hashes = Vec::with_capacity(get.items.len());
+        for item in get.items {
+            if self.sender.prioritise(&item.hash, item.priority)
+                || self.relays_in.contains(&item.hash)
+            {
+                continue;
+            }
+            self.downloads.absent.remove(&item.hash);
+            let hash = item.hash;
+            if self.downloads.finding.insert(hash, item).is_none() {
+                hashes.push(hash);
+            }
+        }
+        if !hashes.is_empty() {
+            self.outputs.push_back(Output::FindBlobs(hashes));
+        }
+    }
+
+    pub(super) fn found(&mut self, found: Vec<Found>) {
+        let mut absent = Vec::new();
+        for Found { hash, bytes } in found {
+            let Some(item) = self.downloads.finding.remove(&hash) else {
+                continue;
+            };
+            match bytes {
+                Some(total) if item.offset > total => {
+                    self.transmit(BlobBad {
+                        hash,
+                        reason: Reason::WrongLength,
+                    });
+                }
+                Some(total) => {
+                    let (offset, priority) = (item.offset, item.priority);
+                    self.sender.add(Outgoing {
+                        hash,
+                        offset,
+                        total,
+                        priority,
+                        relay: false,
+                    });
+                }
+                None => absent.push(item),
+            }
+        }
+        self.are_absent(absent);
+    }
+
+    /// Tells the device that these are not here, and asks the account's other devices.
+    pub(super) fn are_absent(&mut self, items: Vec<GetItem>) {
+        if items.is_empty() || self.phase != Phase::Open {
+            return;
+        }
+        let hashes = items.iter().map(|item| item.hash).collect();
+        let waiting = items
+            .iter()
+            .map(|item| Waiting {
+                hash: item.hash,
+                offset: item.offset,
+            })
+            .collect();
+        self.downloads
+            .absent
+            .extend(items.into_iter().map(|item| (item.hash, item)));
+        self.transmit(BlobAbsent { hashes });
+        self.outputs.push_back(Output::AskOthers(waiting));
+    }
+
+    /// The file was there when it was looked up and can not be read.
+    pub(super) fn unreadable(&mut self, hash: BlobHash, offset: u64) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        self.outputs.push_back(Output::BlobSuspect(hash));
+        let priority = 0;
+        self.are_absent(vec![GetItem {
+            hash,
+            offset,
+            priority,
+        }]);
+    }
+
+    pub(super) fn blobs_available(&mut self, hashes: &[BlobHash]) {
+        self.offers_available(hashes);
+        let absent = &mut self.downloads.absent;
+        let here: Vec<BlobHash> = hashes
+            .iter()
+            .copied()
+            .filter(|hash| absent.remove(hash).is_some())
+            .collect();
+        if !here.is_empty() {
+            self.outputs.push_back(Output::StopAsking(here.clone()));
+            self.transmit(BlobAvailable { hashes: here });
+        }
+    }
+
+    pub(super) fn blobs_wanted(&mut self, hashes: &[BlobHash]) {
+        for hashes in hashes.chunks(BLOBS_A_FRAME_MAX) {
+            self.transmit(BlobWanted {
+                hashes: hashes.to_vec(),
+            });
+        }
+    }
+
+    pub(super) fn on_bad(&mut self, bad: BlobBad) {
+        self.sender.remove(&bad.hash);
+        if self.relays_in.remove(&bad.hash) {
+            // The device asks again; then it is looked for anew.
+            self.outputs.push_back(Output::StopAsking(vec![bad.hash]));
+            self.outputs.push_back(Output::RelayEnded(bad.hash));
+        } else if matches!(bad.reason, Reason::WrongHash | Reason::WrongLength) {
+            self.outputs.push_back(Output::BlobSuspect(bad.hash));
+        }
+    }
+
+    pub(super) fn on_credit(&mut self, credit: Credit, now_ms: u64) {
+        self.sender.handle_credit(credit.bytes, now_ms);
+        if let Some(hash) = credit.hash {
+            self.relay_taken(hash, credit.bytes);
+        }
+    }
+
+    pub(super) fn release_downloads(&mut self) {
+        let mut waited: Vec<BlobHash> = std::mem::take(&mut self.downloads.absent)
+            .into_keys()
+            .collect();
+        for hash in self.relays_in.take() {
+            self.outputs.push_back(Output::RelayEnded(hash));
+            waited.push(hash);
+        }
+        if !waited.is_empty() {
+            self.outputs.push_back(Output::StopAsking(waited));
+        }
+    }
+}
