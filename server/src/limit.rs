@@ -1,0 +1,154 @@
+//! Every bound of the server that is its own, with the why.
+//!
+//! Bounds that both ends must know (frames, changes, documents, blobs) live in `sync_protocol` and `domain`; this file
+//! holds what only the server decides. Called by every module here.
+
+use std::time::Duration;
+
+/// Default blob quota of an account: 1 GiB. Documents are bounded separately, so a full quota never stops a review.
+pub const QUOTA_BYTES_DEFAULT: u64 = 1 << 30;
+
+/// Devices of one account. Each has one actor and one head in a document at most, so documents stay mergeable.
+pub const DEVICES_MAX: usize = 32;
+
+/// Open sockets of one account: a person's devices with room for a reconnect that overtakes its predecessor's close.
+pub const CONNECTIONS_PER_ACCOUNT_MAX: usize = 16;
+
+/// Documents of one account.
+pub const DOCUMENTS_MAX: u64 = 100_000;
+
+/// Bytes of all changes of one account. A limit of its own beside the blob quota.
+pub const DOCUMENT_BYTES_PER_ACCOUNT_MAX: u64 = 256 << 20;
+
+/// Bytes of all changes of one document: Automerge needs about 30 times this in memory to load it.
+pub const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
+
+/// Heads of one document. A change may name at most 64 dependencies (the byte gate), so a document with more heads
+/// than that could never be edited again by anyone; a vandal must not be able to bring one there.
+pub const DOCUMENT_HEADS_MAX: usize = 64;
+
+/// How much of a blob is looked at to tell its kind.
+pub const SNIFF_BYTES: usize = 4 << 10;
+
+/// Changes of one document that wait in rows before they are sealed into a pack.
+pub const SEAL_ROWS_MIN: u32 = 256;
+
+/// Bytes of one document's rows that wait before they are sealed into a pack.
+pub const SEAL_BYTES_MIN: u64 = 64 << 10;
+
+/// Packs of one size class of one document before they are merged into one of the next: a fresh device then gets
+/// a handful a document instead of one for every sealing.
+pub const PACKS_PER_CLASS_MAX: usize = 4;
+
+/// How long a pack that was merged away stays readable for sessions that were told of it.
+pub const PACK_GRACE: Duration = Duration::from_secs(600);
+
+/// How long a part of a blob waits for its device to come back before its reservation is released.
+pub const PART_GRACE: Duration = Duration::from_secs(24 * 3600);
+
+/// How long an unreferenced blob is kept.
+pub const BLOB_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A device whose token was not used for so long must log in again.
+pub const TOKEN_IDLE: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// How stale a device's `last_seen` may be on disk: one write an hour instead of one a request.
+pub const LAST_SEEN_STALE: Duration = Duration::from_secs(3600);
+
+/// Shortest password.
+pub const PASSWORD_BYTES_MIN: usize = 10;
+
+/// Longest password: argon2 reads all of it, so it is bounded before it is hashed.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+
+/// Longest user name.
+pub const USER_BYTES_MAX: usize = 64;
+
+/// Longest name of a device.
+pub const DEVICE_NAME_BYTES_MAX: usize = 128;
+
+/// Passwords hashed at once: each takes 19 MiB and a core.
+pub const HASHES_AT_ONCE: usize = 4;
+
+/// Password checks that may wait; the next one is told to come back.
+pub const HASHES_QUEUED_MAX: usize = 32;
+
+/// What a caller turned away by the full password queue is told.
+pub const HASH_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Login attempts on one account from one place before waiting begins.
+pub const LOGIN_FREE_ATTEMPTS: u32 = 5;
+
+/// First wait after the free attempts: five a minute.
+pub const LOGIN_WAIT_FIRST: Duration = Duration::from_secs(12);
+
+/// Longest wait between attempts. Never a lasting lock.
+pub const LOGIN_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Login attempts a minute from one network (/24 or /64).
+pub const LOGINS_PER_NETWORK_A_MINUTE: u32 = 30;
+
+/// Rate records kept in memory; the oldest half goes when they are full.
+pub const RATE_RECORDS_MAX: usize = 65_536;
+
+/// Sockets of one network (/24 or /64) that have not shown a token yet and are being served.
+pub const UNAUTHENTICATED_PER_NETWORK_MAX: usize = 64;
+
+/// Further sockets of one network that may wait for such a place (a herd behind one address after a restart).
+pub const WAITING_PER_NETWORK_MAX: usize = 1_024;
+
+/// Connections in all, so that the process never runs out of file descriptors while it has rows to write.
+pub const CONNECTIONS_MAX: usize = 8_192;
+
+/// Time for a TLS handshake, for the headers of a request, and for a place among the unauthenticated.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Largest body of an HTTP request. Bodies here are small JSON objects.
+pub const BODY_BYTES_MAX: usize = 16 << 10;
+
+/// Time for the body of an HTTP request and its answer.
+pub const REQUEST: Duration = Duration::from_secs(60);
+
+/// Read buffer of a socket: 1 000 idle connections take 10 MB with 4 KiB and 136 MB with the usual 128 KiB.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 4 << 10;
+
+/// Frames are gathered up to this before they are written. Small, because what lies in buffers cannot be overtaken
+/// by a review.
+pub const SOCKET_WRITE_BUFFER_BYTES: usize = 4 << 10;
+
+/// A device that does not take a frame for so long is dropped; its data is not.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A connection is pinged so often.
+pub const PING: Duration = Duration::from_millis(sync_protocol::limit::PING_MS);
+
+/// How long a closing connection is given to take its close frame and answer it.
+pub const CLOSE: Duration = Duration::from_secs(2);
+
+/// Disk jobs run at once for requests and change logs.
+pub const DISK_JOBS_AT_ONCE: usize = 16;
+
+/// Blob writes and reads run at once: fsync is the limit of media sync, and concurrent ones share a journal commit.
+pub const BLOB_JOBS_AT_ONCE: usize = 16;
+
+/// Disk jobs one session may have under way before its socket is not read.
+pub const SESSION_JOBS_MAX: usize = 64;
+
+/// Relayed chunks that may wait for one session. The credit of the relay keeps it below this.
+pub const RELAY_CHUNKS_MAX: usize = 128;
+
+/// How long shutdown waits for open connections to end by themselves.
+pub const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// How often sealing, sweeping and certificate reload look around.
+pub const UPKEEP: Duration = Duration::from_secs(60);
+
+/// How long a command waits for another short command that holds the data directory.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Largest request or answer on the admin socket.
+pub const ADMIN_BYTES_MAX: u64 = 1 << 20;
+
+const _: () = assert!(DOCUMENT_BYTES_MAX <= DOCUMENT_BYTES_PER_ACCOUNT_MAX);
+const _: () = assert!(LAST_SEEN_STALE.as_secs() < TOKEN_IDLE.as_secs());
+const _: () = assert!(CLOSE.as_secs() < SHUTDOWN.as_secs());

@@ -1,0 +1,176 @@
+//! Disk work of a session: each output that asks for something becomes a job, each job an answer for the machine.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use domain::BlobHash;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use sync_protocol::server::{
+    Admitted, Appended, BlobRead, BlobWritten, Compared, Found, LogPage, LogRow, OfferAnswer,
+    WriteBlob,
+};
+use sync_protocol::{DocChange, Quota};
+
+use crate::service::{DiskError, Lane, Service};
+use crate::store::{Store, StoreError};
+
+/// An answer for the machine.
+#[derive(Debug)]
+pub(super) enum Done {
+    Admitted(Admitted),
+    Log(LogPage),
+    Pack(Option<Vec<u8>>),
+    Appended(Appended),
+    /// A batch whose append failed, with the number of its items.
+    AppendFailed(u64, u32, DiskError),
+    Compared(Compared),
+    Entries(Vec<LogRow>),
+    Offered(Vec<OfferAnswer>),
+    /// Pieces of one blob, in order, with their lengths.
+    Written(BlobHash, Vec<(usize, BlobWritten)>),
+    Found(Vec<Found>),
+    Read(BlobHash, u64, BlobRead),
+    Quota(Quota),
+    /// No receiver any more for these.
+    Freed(Vec<BlobHash>),
+    Nothing,
+    Failed(DiskError),
+}
+
+type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// The jobs of one session: most run side by side, appends one after the other, and so do the pieces of one blob.
+pub(super) struct Jobs {
+    service: Arc<Service>,
+    running: FuturesUnordered<Job>,
+    appends: VecDeque<(u64, Vec<DocChange>)>,
+    is_appending: bool,
+    /// Pieces that wait for the one before them; an entry while a job of its blob runs.
+    pieces: BTreeMap<BlobHash, Vec<WriteBlob>>,
+}
+
+impl Jobs {
+    pub(super) fn new(service: Arc<Service>) -> Self {
+        Self {
+            service,
+            running: FuturesUnordered::new(),
+            appends: VecDeque::new(),
+            is_appending: false,
+            pieces: BTreeMap::new(),
+        }
+    }
+
+    /// Jobs under way or waiting.
+    pub(super) fn len(&self) -> usize {
+        self.running.len() + self.appends.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// The next answer. Nothing is lost when the wait is dropped.
+    pub(super) async fn next(&mut self) -> Option<Done> {
+        self.running.next().await
+    }
+
+    /// Runs a job beside the others.
+    pub(super) fn start<T, F, D>(&mut self, lane: Lane, job: F, done: D)
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+        D: FnOnce(T) -> Done + Send + 'static,
+    {
+        let service = Arc::clone(&self.service);
+        self.running.push(Box::pin(async move {
+            match service.disk(lane, job).await {
+                Ok(value) => done(value),
+                Err(error) => Done::Failed(error),
+            }
+        }));
+    }
+
+    /// Queues a batch behind those before it.
+    pub(super) fn append(
+        &mut self,
+        account: crate::store::AccountId,
+        batch: u64,
+        items: Vec<DocChange>,
+    ) {
+        self.appends.push_back((batch, items));
+        self.next_append(account);
+    }
+
+    /// Starts the next batch, when none is under way.
+    pub(super) fn next_append(&mut self, account: crate::store::AccountId) {
+        if self.is_appending {
+            return;
+        }
+        let Some((batch, items)) = self.appends.pop_front() else {
+            return;
+        };
+        self.is_appending = true;
+        let service = Arc::clone(&self.service);
+        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        self.running.push(Box::pin(async move {
+            let append = move |store: &Store| store.append(account, batch, items);
+            match service.disk(Lane::Documents, append).await {
+                Ok(appended) => Done::Appended(appended),
+                Err(error) => Done::AppendFailed(batch, count, error),
+            }
+        }));
+    }
+
+    /// Notes that the batch under way is done.
+    pub(super) fn appended(&mut self) {
+        self.is_appending = false;
+    }
+
+    /// Queues a piece behind those of its blob.
+    pub(super) fn write(&mut self, seat: Place, piece: WriteBlob) {
+        let hash = piece.hash;
+        match self.pieces.get_mut(&hash) {
+            Some(waiting) => waiting.push(piece),
+            None => {
+                self.pieces.insert(hash, Vec::new());
+                self.write_now(seat, vec![piece]);
+            }
+        }
+    }
+
+    /// Goes on with the pieces of a blob that came while its job ran.
+    pub(super) fn written(&mut self, seat: Place, hash: BlobHash) {
+        match self.pieces.get_mut(&hash).map(std::mem::take) {
+            Some(waiting) if !waiting.is_empty() => self.write_now(seat, waiting),
+            _ => drop(self.pieces.remove(&hash)),
+        }
+    }
+
+    fn write_now(&mut self, seat: Place, pieces: Vec<WriteBlob>) {
+        let Some(hash) = pieces.first().map(|piece| piece.hash) else {
+            return;
+        };
+        let write = move |store: &Store| {
+            let now_ms = crate::clock::wall_ms();
+            pieces
+                .iter()
+                .map(|piece| {
+                    let written = store.write_blob(seat.account, seat.session, piece, now_ms)?;
+                    Ok((piece.bytes.len(), written))
+                })
+                .collect::<Result<Vec<_>, _>>()
+        };
+        self.start(Lane::Blobs, write, move |written| {
+            Done::Written(hash, written)
+        });
+    }
+}
+
+/// Whose work it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) account: crate::store::AccountId,
+    pub(super) session: crate::hub::SessionId,
+}
