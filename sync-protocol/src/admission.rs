@@ -33,8 +33,8 @@ pub struct Judgement {
 /// Decides.
 ///
 /// A cursor is good when it is of this store's life, not beyond its head and has its chain. A device is a fork when the server recorded an
-/// incarnation for it that is neither its present nor its next one (a device that broke off between persisting and `Welcome` says the next one as
-/// both). With a bad cursor nothing is concluded from incarnations: then it may be the server that was rolled back.
+/// incarnation for it that is neither its present nor its next one (a device that broke off before `Welcome` says the same two again, and the server
+/// may have recorded either). With a bad cursor nothing is concluded from incarnations: then it may be the server that was rolled back.
 pub fn judge(hello: &Hello, standing: &Standing) -> Judgement {
     let cursor_ok = hello
         .cursor

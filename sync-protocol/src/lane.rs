@@ -29,6 +29,8 @@ pub(crate) struct Lane {
     rates: VecDeque<u64>,
     trip: Option<Trip>,
     last_return_ms: u64,
+    /// How far the window may have grown since the line was last empty: into an empty line a whole window would go at once, and queue.
+    grown_bytes: u64,
 }
 
 /// The end of a chunk on the lane.
@@ -58,6 +60,7 @@ impl Lane {
             rates: VecDeque::with_capacity(SAMPLES),
             trip: None,
             last_return_ms: 0,
+            grown_bytes: LANE_WINDOW_BYTES_MIN,
         }
     }
 
@@ -88,6 +91,9 @@ impl Lane {
     /// A chunk goes out.
     pub fn sent(&mut self, bytes: u64, now_ms: u64) {
         if self.in_flight() == 0 {
+            if now_ms.saturating_sub(self.last_return_ms) > LANE_DELAY_MS {
+                self.grown_bytes = LANE_WINDOW_BYTES_MIN;
+            }
             self.sample_begin_ms = now_ms;
             self.sample_bytes = 0;
             self.last_return_ms = now_ms;
@@ -113,6 +119,12 @@ impl Lane {
             self.marks.pop_front();
             self.note_trip(trip_ms, clean, now_ms);
         }
+        self.grown_bytes = match self.trip {
+            Some(trip) if is_fresh(trip, now_ms) => {
+                (self.grown_bytes + bytes).min(self.credit_bytes)
+            }
+            _ => LANE_WINDOW_BYTES_MIN,
+        };
         self.sample_bytes += bytes;
         let elapsed_ms = now_ms.saturating_sub(self.sample_begin_ms);
         let half_trip_ms = self.trip.map_or(0, |trip| trip.least_ms / 2);
@@ -136,9 +148,9 @@ impl Lane {
     pub fn window(&self, now_ms: u64) -> u64 {
         let floor = LANE_WINDOW_BYTES_MIN.min(self.credit_bytes);
         match self.trip {
-            Some(trip) if now_ms.saturating_sub(trip.measured_ms) < TRIP_AGE_MS => {
+            Some(trip) if is_fresh(trip, now_ms) => {
                 let bytes = self.rate().saturating_mul(trip.least_ms + LANE_DELAY_MS) / 1000;
-                bytes.clamp(floor, self.credit_bytes)
+                bytes.min(self.grown_bytes).clamp(floor, self.credit_bytes)
             }
             _ => floor,
         }
@@ -157,7 +169,7 @@ impl Lane {
                     measured_ms: now_ms,
                 }
             }
-            Some(trip) if clean && now_ms.saturating_sub(trip.measured_ms) >= TRIP_AGE_MS => {
+            Some(trip) if clean && !is_fresh(*trip, now_ms) => {
                 *trip = Trip {
                     least_ms: trip_ms,
                     measured_ms: now_ms,
@@ -172,6 +184,10 @@ impl Lane {
             }
         }
     }
+}
+
+fn is_fresh(trip: Trip, now_ms: u64) -> bool {
+    now_ms.saturating_sub(trip.measured_ms) < TRIP_AGE_MS
 }
 
 #[cfg(test)]
@@ -249,7 +265,7 @@ mod tests {
                 "{bytes_a_ms} B/ms, {delay_ms} ms: {delivered} of {full}"
             );
             // A very slow line is bounded by the floor: 48 KiB take their time there.
-            let bound_ms = (LANE_WINDOW_BYTES_MIN / bytes_a_ms).max(LANE_DELAY_MS + 40);
+            let bound_ms = (LANE_WINDOW_BYTES_MIN / bytes_a_ms).max(2 * LANE_DELAY_MS);
             assert!(
                 queued_ms <= bound_ms,
                 "{bytes_a_ms} B/ms, {delay_ms} ms: {queued_ms} ms queued"

@@ -14,7 +14,8 @@ pub struct Config {
     pub device: DeviceId,
     /// The directory's present incarnation.
     pub incarnation: IncarnationId,
-    /// The next one, fresh random bytes, **already persisted** as "next" beside the present one.
+    /// The next one, **already persisted** beside the present one: fresh random bytes, or, when a session before broke off without `Welcome`, the
+    /// ones persisted then (the server may or may not have recorded them).
     pub next_incarnation: IncarnationId,
     /// The stored cursor for this server.
     pub cursor: Option<Cursor>,

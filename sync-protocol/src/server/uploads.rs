@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use domain::BlobHash;
 
 use super::{
-    BlobWritten, OfferAnswer, OfferDecision, Output, Phase, RelayChunk, ServerSession, WriteBlob,
+    BlobWritten, OfferAnswer, OfferDecision, Output, RelayChunk, ServerSession, WriteBlob,
 };
 use crate::close::CloseCode;
 use crate::frame::{
