@@ -1,6 +1,30 @@
 //! The vault on a device, its account and its sync; the `memoryvault` binary is a shell around it.
+//!
+//! 1. [`Vault`] is a person's data on this device: decks, cards, reviews, media. Every write is one atomic, durable commit.
+//! 2. [`StudySession`] asks cards in order and records answers.
+//! 3. [`account`] talks to a server's routes, [`sync`] carries changes and blobs to it and back.
+//!
+//! Everything blocks; only `sync` uses an asynchronous runtime, on a thread of its own.
 
 pub mod account;
+mod clock;
+mod import;
+mod index;
+mod limit;
+mod local_state;
+mod study;
+pub mod sync;
 mod tls;
+mod vault;
 
+pub use clock::{Clock, Moment, offset_at, parse_moment};
+pub use limit::SKEW_WARN_MS;
+pub use local_state::Login;
+pub use study::StudySession;
 pub use tls::{TlsError, client_config};
+pub use vault::{
+    Answer, BlobNotTaken, CardEdit, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, Hold,
+    ImportReport, ItemShown, Joining, MediaFileError, NewCard, NewItem, NewMedia, Query, QueryError,
+    Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, Vault, VaultError,
+    VaultErrorKind, VaultResult, VerifyReport, Why,
+};

@@ -105,6 +105,14 @@ impl Writer<'_> {
         );
     }
 
+    /// The number that the next queued change will have; all numbers from it on are free.
+    ///
+    /// # Errors
+    /// [`StoreError::NoServer`] without a server.
+    pub fn outbox_next(&self) -> Result<u64, StoreError> {
+        Ok(self.outbox()?.next)
+    }
+
     /// Removes acknowledged changes from the outbox; numbers that are not there are fine.
     ///
     /// # Errors

@@ -1,0 +1,277 @@
+//! Keeps everything the index says of a card in step: its row, its place in the order of study, the blobs it names, its
+//! conflicts, the counts and the digest of its deck, and what was studied on each day. One entrance for the two causes of a
+//! change: what its document says (`card`) and what happened to it (`events`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::digest::card_digest;
+use domain::document::cards::CardView;
+use domain::{BlobHash, CardId, Day, DeckId, DocId, Epoch, Event, Kind, schedule};
+
+use super::row::{
+    self, BlobRow, CardRow, ConflictsRow, DayRow, StateRow, SumRow, TotalsRow,
+};
+use super::{ReadRows, Rows, key};
+use crate::limit;
+use crate::vault::{VaultError, VaultResult};
+
+/// Writes the rows that depend on cards and events.
+pub(crate) struct Indexer<'a, R> {
+    rows: &'a mut R,
+    epochs: &'a [Epoch],
+    /// Blobs that gained their first or lost their last card.
+    blobs: BTreeSet<BlobHash>,
+}
+
+impl<'a, R: Rows> Indexer<'a, R> {
+    pub(crate) fn new(rows: &'a mut R, epochs: &'a [Epoch]) -> Self {
+        Self { rows, epochs, blobs: BTreeSet::new() }
+    }
+
+    /// Ends the work and tells which blobs gained their first or lost their last card.
+    pub(crate) fn finish(self) -> BTreeSet<BlobHash> {
+        self.blobs
+    }
+
+    /// Takes over what a card's document says. Of two pages that hold the same card the lesser id counts, everywhere.
+    pub(crate) fn card(&mut self, view: &CardView, page: DocId) -> VaultResult<()> {
+        let old: Option<CardRow> = self.rows.read(&key::card(view.id))?;
+        if let Some(old) = &old
+            && (old.page < page || old.same_content(&CardRow::new(view, page, old.state, old.events)))
+        {
+            return Ok(());
+        }
+        let events = read_events(self.rows, view.id)?;
+        self.settle(view, page, old.as_ref(), [&events, &events])
+    }
+
+    /// Adds events of one card; those already known change nothing. They are kept also while the card itself is unknown.
+    pub(crate) fn events(&mut self, card: CardId, new: impl IntoIterator<Item = Event>) -> VaultResult<()> {
+        let before = read_events(self.rows, card)?;
+        let mut after = before.clone();
+        after.extend(new);
+        if after.len() == before.len() {
+            return Ok(());
+        }
+        self.write_events(card, &before, &after)?;
+        let Some(old) = self.rows.read::<CardRow>(&key::card(card))? else { return Ok(()) };
+        self.settle(&old.view(card), old.page, Some(&old), [&before, &after])
+    }
+
+    /// Folds a card again under other settings.
+    pub(crate) fn refold(&mut self, card: CardId, row: &CardRow) -> VaultResult<()> {
+        let events = read_events(self.rows, card)?;
+        self.settle(&row.view(card), row.page, Some(row), [&events, &events])
+    }
+
+    fn settle(
+        &mut self,
+        view: &CardView,
+        page: DocId,
+        old: Option<&CardRow>,
+        [before, after]: [&BTreeSet<Event>; 2],
+    ) -> VaultResult<()> {
+        let state = schedule::fold(after, self.epochs, view.deck);
+        let events = u32::try_from(after.len()).unwrap_or(u32::MAX);
+        let mut new = CardRow::new(view, page, StateRow::from(state), events);
+        if new.visible {
+            new.digest = card_digest(view, after, &state).digest;
+        }
+        if old == Some(&new) {
+            return Ok(());
+        }
+        self.place(view.id, old, &new);
+        self.sums(old, &new)?;
+        self.days(old.map(|old| (old.deck, before)), (new.deck, after))?;
+        self.references(view.id, old, &new)?;
+        self.conflicts(view.id, old, &new);
+        self.rows.write(key::card(view.id), &new);
+        Ok(())
+    }
+
+    /// The place in the order of study.
+    fn place(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) {
+        let place = |row: &CardRow| {
+            row.can_be_studied().then(|| key::due(row.deck, row.state.due(), row.state.box_number, card))
+        };
+        let (old, new) = (old.and_then(place), place(new));
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.rows.set(old, None);
+        }
+        if let Some(new) = new {
+            self.rows.set(new, Some(Vec::new()));
+        }
+    }
+
+    /// Counts and digest of the decks.
+    fn sums(&mut self, old: Option<&CardRow>, new: &CardRow) -> VaultResult<()> {
+        if let Some(old) = old.filter(|old| old.visible) {
+            self.change_sum(old, false)?;
+        }
+        if new.visible {
+            self.change_sum(new, true)?;
+        }
+        Ok(())
+    }
+
+    fn change_sum(&mut self, card: &CardRow, add: bool) -> VaultResult<()> {
+        let key = key::sum(card.deck);
+        let mut sum: SumRow = self.rows.read(&key)?.unwrap_or_default();
+        sum.count(card, add);
+        self.put_or_forget(key, sum);
+        Ok(())
+    }
+
+    /// What was studied on each day.
+    fn days(
+        &mut self,
+        old: Option<(DeckId, &BTreeSet<Event>)>,
+        new: (DeckId, &BTreeSet<Event>),
+    ) -> VaultResult<()> {
+        let mut changes: BTreeMap<(DeckId, Day), [i64; 2]> = BTreeMap::new();
+        let mut count = |(deck, events): (DeckId, &BTreeSet<Event>), by: i64| {
+            let [first, rest @ ..] = &*study_days(events) else { return };
+            changes.entry((deck, *first)).or_default()[0] += by;
+            rest.iter().for_each(|day| changes.entry((deck, *day)).or_default()[1] += by);
+        };
+        if let Some(old) = old {
+            count(old, -1);
+        }
+        count(new, 1);
+        for ((deck, day), [new, reviews]) in changes {
+            if (new, reviews) == (0, 0) {
+                continue;
+            }
+            let key = key::day(deck, day);
+            let row: DayRow = self.rows.read(&key)?.unwrap_or_default();
+            let add = |count: u32, by: i64| u32::try_from(i64::from(count).saturating_add(by)).unwrap_or(0);
+            self.put_or_forget(key, DayRow { new: add(row.new, new), reviews: add(row.reviews, reviews) });
+        }
+        Ok(())
+    }
+
+    /// Who names which blob.
+    fn references(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) -> VaultResult<()> {
+        let named = |row: &CardRow| if row.visible { row.blobs() } else { BTreeMap::new() };
+        let (old, new) = (old.map(named).unwrap_or_default(), named(new));
+        for (blob, reference) in &new {
+            if old.get(blob) != Some(reference) {
+                self.rows.write(key::reference(*blob, card), reference);
+            }
+            if !old.contains_key(blob) {
+                self.count_blob(*blob, 1)?;
+            }
+        }
+        for blob in old.keys().filter(|blob| !new.contains_key(blob)) {
+            self.rows.set(key::reference(*blob, card), None);
+            self.count_blob(*blob, -1)?;
+        }
+        Ok(())
+    }
+
+    fn count_blob(&mut self, blob: BlobHash, by: i32) -> VaultResult<()> {
+        let key = key::blob(blob);
+        let mut row: BlobRow = self.rows.read(&key)?.unwrap_or_default();
+        let had = row.cards > 0;
+        row.cards = row.cards.saturating_add_signed(by);
+        let has = row.cards > 0;
+        self.put_or_forget(key, row);
+        if had != has {
+            self.blobs.insert(blob);
+            let mut totals = totals(self.rows)?;
+            totals.blobs = totals.blobs.saturating_add_signed(if has { 1 } else { -1 });
+            self.put_or_forget(key::TOTALS.to_vec(), totals);
+        }
+        Ok(())
+    }
+
+    fn conflicts(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) {
+        let count = |row: &CardRow| if row.visible { row.conflicts.len() } else { 0 };
+        change_conflicts(self.rows, card.as_bytes(), false, old.map_or(0, count), count(new));
+    }
+
+    fn put_or_forget<T: Default + PartialEq + minicbor::Encode<()>>(&mut self, key: key::Key, row: T) {
+        if row == T::default() {
+            self.rows.set(key, None);
+        } else {
+            self.rows.write(key, &row);
+        }
+    }
+
+    fn write_events(
+        &mut self,
+        card: CardId,
+        before: &BTreeSet<Event>,
+        after: &BTreeSet<Event>,
+    ) -> VaultResult<()> {
+        let rows = |events: &BTreeSet<Event>| {
+            let events: Vec<&Event> = events.iter().collect();
+            events.chunks(limit::EVENTS_PER_ROW_MAX).map(|row| row::encode_events(row.iter().copied())).collect::<Vec<_>>()
+        };
+        let before = rows(before);
+        for (number, new) in rows(after).into_iter().enumerate() {
+            if before.get(number) != Some(&new) {
+                let number = u16::try_from(number)
+                    .map_err(|_| VaultError::Limit(format!("card {card} has more events than this version can hold")))?;
+                self.rows.set(key::events(card, number), Some(new));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All known events of a card.
+pub(crate) fn read_events<R: ReadRows>(rows: &R, card: CardId) -> VaultResult<BTreeSet<Event>> {
+    let mut events = BTreeSet::new();
+    for number in 0..=u16::MAX {
+        let key = key::events(card, number);
+        let Some(bytes) = rows.row(&key)? else { break };
+        let before = events.len();
+        row::decode_events(&bytes, &mut events).map_err(|_| super::damaged(&key))?;
+        if events.len() - before < limit::EVENTS_PER_ROW_MAX {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+/// The figures over the whole vault.
+pub(crate) fn totals<R: ReadRows>(rows: &R) -> VaultResult<TotalsRow> {
+    Ok(rows.read(key::TOTALS)?.unwrap_or_default())
+}
+
+/// Notes how many texts of a card or a deck wait for a choice.
+pub(crate) fn change_conflicts<R: Rows>(
+    rows: &mut R,
+    place: &[u8; 16],
+    of_deck: bool,
+    old: usize,
+    new: usize,
+) {
+    if old == new {
+        return;
+    }
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let row = ConflictsRow { of_deck, count: count(new) };
+    rows.set(key::conflicts(place), (new > 0).then(|| row::encode(&row)));
+}
+
+/// Days on which a card was answered so that it counts (`queue::done_by` for every day at once), ascending.
+fn study_days(events: &BTreeSet<Event>) -> Vec<Day> {
+    let undone: BTreeSet<_> = events
+        .iter()
+        .filter_map(|event| match event.kind {
+            Kind::Void { target } => Some(target),
+            _ => None,
+        })
+        .collect();
+    let days: BTreeSet<Day> = events
+        .iter()
+        .filter(|event| event.kind.is_counted() && !undone.contains(&event.id))
+        .map(|event| event.day)
+        .collect();
+    days.into_iter().collect()
+}

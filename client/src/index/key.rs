@@ -1,0 +1,198 @@
+//! Keys of the derived index, of the journal and of the device's own records inside the vault's key-value area. The only
+//! place that spells them. Everything of the index begins with `i`, so that a rebuild knows what is its.
+//!
+//! | key | value |
+//! |---|---|
+//! | `ic` card | `CardRow` |
+//! | `ie` card, row number | events of the card, packed, in order |
+//! | `id` deck, class, due day, box, card | nothing: the cards that can be studied, in order |
+//! | `ik` deck | `DeckRow` |
+//! | `is` deck | `SumRow`: counts and digest of its cards |
+//! | `iy` deck, day | `DayRow`: what was studied that day |
+//! | `ir` blob, card | nothing: who names the blob |
+//! | `ib` blob | `BlobRow` |
+//! | `if` card or deck | `ConflictsRow`: texts that wait for a choice |
+//! | `iz` | `SettingsRow` |
+//! | `it` | `TotalsRow` |
+//! | `j` event | the packed event: durable, not yet in a document |
+//! | `o` blob | to be offered to the server |
+//! | `w` blob | named by a card and not here |
+//! | `x` blob | `RefusedRow`: what the server did not take in the last session |
+//! | `m` name | a record of this device, see `local` |
+
+use domain::{BlobHash, CardId, Day, DeckId, EventId};
+
+/// A key of the vault's own area.
+pub(crate) type Key = Vec<u8>;
+
+/// Prefix of every row of the index.
+pub(crate) const INDEX: &[u8] = b"i";
+/// Prefix of the rows of cards.
+pub(crate) const CARDS: &[u8] = b"ic";
+/// Prefix of the rows of events.
+pub(crate) const EVENTS: &[u8] = b"ie";
+/// Prefix of the rows of decks.
+pub(crate) const DECKS: &[u8] = b"ik";
+/// Prefix of the sums of decks.
+pub(crate) const SUMS: &[u8] = b"is";
+/// Prefix of the rows of blobs.
+pub(crate) const BLOBS: &[u8] = b"ib";
+/// Prefix of conflicts.
+pub(crate) const CONFLICTS: &[u8] = b"if";
+/// The settings.
+pub(crate) const SETTINGS: &[u8] = b"iz";
+/// The totals.
+pub(crate) const TOTALS: &[u8] = b"it";
+/// Prefix of the journal.
+pub(crate) const JOURNAL: &[u8] = b"j";
+/// Prefix of the blobs to offer.
+pub(crate) const OFFERS: &[u8] = b"o";
+/// Prefix of the blobs to ask for.
+pub(crate) const WANTS: &[u8] = b"w";
+/// Prefix of the blobs that the server did not take.
+pub(crate) const REFUSED: &[u8] = b"x";
+
+/// Class of a card that was never studied, in the key of `due`.
+pub(crate) const CLASS_NEW: u8 = 0;
+/// Class of a card with a due day.
+pub(crate) const CLASS_DUE: u8 = 1;
+
+fn join(prefix: &[u8], parts: &[&[u8]]) -> Key {
+    let mut key = Vec::with_capacity(prefix.len() + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.extend_from_slice(prefix);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// Row of a card.
+pub(crate) fn card(card: CardId) -> Key {
+    join(CARDS, &[card.as_bytes()])
+}
+
+/// One row of a card's events.
+pub(crate) fn events(card: CardId, row: u16) -> Key {
+    join(EVENTS, &[card.as_bytes(), &row.to_be_bytes()])
+}
+
+/// Row of a deck.
+pub(crate) fn deck(deck: DeckId) -> Key {
+    join(DECKS, &[deck.as_bytes()])
+}
+
+/// Sums of a deck.
+pub(crate) fn sum(deck: DeckId) -> Key {
+    join(SUMS, &[deck.as_bytes()])
+}
+
+/// All cards of a deck that can be studied, of one class.
+pub(crate) fn due_of(deck: DeckId, class: u8) -> Key {
+    join(b"id", &[deck.as_bytes(), &[class]])
+}
+
+/// Place of a card in the order of study.
+pub(crate) fn due(deck: DeckId, due: Option<Day>, box_number: u8, card: CardId) -> Key {
+    let (class, day) = due.map_or((CLASS_NEW, 0), |day| (CLASS_DUE, day_sorted(day)));
+    join(b"id", &[deck.as_bytes(), &[class], &day.to_be_bytes(), &[box_number], card.as_bytes()])
+}
+
+/// Reads back due day, box and card of a key of `due`.
+pub(crate) fn read_due(key: &[u8]) -> Option<(Option<Day>, u8, CardId)> {
+    let (_, rest) = key.split_at_checked(2 + 16)?;
+    let ([class], rest) = rest.split_first_chunk::<1>()?;
+    let (day, rest) = rest.split_first_chunk::<4>()?;
+    let ([box_number], rest) = rest.split_first_chunk::<1>()?;
+    let card = CardId::from_bytes(*rest.first_chunk::<16>()?);
+    let day = (*class == CLASS_DUE).then(|| day_read(u32::from_be_bytes(*day)));
+    Some((day, *box_number, card))
+}
+
+/// What was studied in a deck on a day.
+pub(crate) fn day(deck: DeckId, day: Day) -> Key {
+    join(b"iy", &[deck.as_bytes(), &day_sorted(day).to_be_bytes()])
+}
+
+/// All cards that name a blob.
+pub(crate) fn references_of(blob: BlobHash) -> Key {
+    join(b"ir", &[blob.as_bytes()])
+}
+
+/// A card that names a blob.
+pub(crate) fn reference(blob: BlobHash, card: CardId) -> Key {
+    join(b"ir", &[blob.as_bytes(), card.as_bytes()])
+}
+
+/// Row of a blob.
+pub(crate) fn blob(blob: BlobHash) -> Key {
+    join(BLOBS, &[blob.as_bytes()])
+}
+
+/// Conflicts of a card or a deck.
+pub(crate) fn conflicts(place: &[u8; 16]) -> Key {
+    join(CONFLICTS, &[place])
+}
+
+/// An event of the journal.
+pub(crate) fn journal(event: EventId) -> Key {
+    join(JOURNAL, &[event.as_bytes()])
+}
+
+/// A blob to offer.
+pub(crate) fn offer(blob: BlobHash) -> Key {
+    join(OFFERS, &[blob.as_bytes()])
+}
+
+/// A blob to ask for.
+pub(crate) fn want(blob: BlobHash) -> Key {
+    join(WANTS, &[blob.as_bytes()])
+}
+
+/// What the server did not take.
+pub(crate) fn refused(blob: BlobHash) -> Key {
+    join(REFUSED, &[blob.as_bytes()])
+}
+
+/// A record of this device.
+pub(crate) fn local(name: &str) -> Key {
+    join(b"m", &[name.as_bytes()])
+}
+
+/// The sixteen bytes at the end of a key.
+pub(crate) fn last16(key: &[u8]) -> Option<[u8; 16]> {
+    key.last_chunk::<16>().copied()
+}
+
+/// The thirty-two bytes at the end of a key.
+pub(crate) fn last32(key: &[u8]) -> Option<[u8; 32]> {
+    key.last_chunk::<32>().copied()
+}
+
+/// A day as a number that sorts as bytes, also before 1970.
+fn day_sorted(day: Day) -> u32 {
+    day.0.cast_unsigned() ^ (1 << 31)
+}
+
+fn day_read(sorted: u32) -> Day {
+    Day((sorted ^ (1 << 31)).cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn due_keys_sort_new_first_then_by_day_then_by_box() {
+        let (deck, card) = (DeckId::from_bytes([1; 16]), CardId::from_bytes([2; 16]));
+        let keys = [
+            due(deck, None, 1, card),
+            due(deck, Some(Day(-3)), 5, card),
+            due(deck, Some(Day(20_000)), 1, card),
+            due(deck, Some(Day(20_000)), 2, card),
+            due(deck, Some(Day(20_001)), 1, card),
+        ];
+        assert!(keys.is_sorted());
+        for (key, day) in keys.iter().zip([None, Some(-3), Some(20_000), Some(20_000), Some(20_001)]) {
+            assert_eq!(read_due(key).map(|(read, _, read_card)| (read, read_card)), Some((day.map(Day), card)));
+        }
+        assert!(keys.iter().all(|key| key.starts_with(&due_of(deck, CLASS_NEW)) ^ key.starts_with(&due_of(deck, CLASS_DUE))));
+    }
+}

@@ -1,0 +1,62 @@
+//! The bounds of the device's library, each with its reason. Bounds of documents live in `domain::limit`, those of the
+//! wire in `sync_protocol::limit`.
+
+use std::time::Duration;
+
+/// Cards that one change may add: few enough that the change stays far below 256 KiB with usual cards, many enough that
+/// an import of 10 000 cards is forty commits.
+pub(crate) const CARDS_PER_CHANGE_MAX: usize = 250;
+
+/// Bytes of items that one change may carry before it is cut: half of the 256 KiB of a change, because every card adds
+/// keys, ids and operations of its own.
+pub(crate) const ITEM_BYTES_PER_CHANGE_MAX: usize = 128 * 1024;
+
+/// Bytes of items of one new card: alone in a change it stays below 256 KiB.
+pub(crate) const CARD_BYTES_MAX: usize = 192 * 1024;
+
+/// Cards of a page; a fuller page is closed and the next card opens a new one.
+pub(crate) const CARDS_PER_PAGE_MAX: u32 = 1_000;
+
+/// Bytes of items after which a page is closed: half of a document's 4 MiB, so that later edits have room.
+pub(crate) const ITEM_BYTES_PER_PAGE_MAX: u64 = 2 * 1024 * 1024;
+
+/// Events folded into one change: about 80 bytes each and one operation, far below the bounds of a change.
+pub(crate) const EVENTS_PER_CHANGE_MAX: usize = 1_000;
+
+/// Events kept in one row of the index; a card with more continues in a further row. At about 80 bytes an event a row
+/// stays below what the key-value store takes as one value.
+pub(crate) const EVENTS_PER_ROW_MAX: usize = 2_000;
+
+/// Reviews that `undo` can take back, one after another.
+pub(crate) const UNDO_STEPS_MAX: usize = 100;
+
+/// How long a short command waits for another short command that holds the vault.
+pub(crate) const VAULT_WAIT: Duration = Duration::from_secs(10);
+
+/// Hexadecimal letters of an id that must be typed to name a card or a deck.
+pub(crate) const ID_PREFIX_LETTERS_MIN: usize = 4;
+
+/// Rows of a text file that one import takes.
+pub(crate) const IMPORT_ROWS_MAX: usize = 200_000;
+
+/// Bytes of a text file that one import takes.
+pub(crate) const IMPORT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Skipped rows that a report of an import names one by one; the rest is counted.
+pub(crate) const IMPORT_SKIPPED_SHOWN_MAX: usize = 1_000;
+
+/// Rows that a rebuild of the index writes in one commit.
+pub(crate) const REBUILD_ROWS_PER_COMMIT: usize = 2_000;
+
+/// Unconfirmed blobs offered to the server in one session, and wanted blobs asked for at a time.
+pub(crate) const BLOB_PAGE_MAX: usize = 10_000;
+
+/// A clock reading that is further ahead of ours than this is taken as broken and does not pull our logical clock along:
+/// ten years, because a device that is wrong by less must still sort after what it has seen.
+pub(crate) const CLOCK_AHEAD_MS_MAX: i64 = 10 * 366 * 24 * 3_600 * 1_000;
+
+/// Clock skew above which a person is told.
+pub const SKEW_WARN_MS: i64 = 120_000;
+
+/// Events that may wait in the journal when a vault is opened; more are folded then.
+pub(crate) const JOURNAL_EVENTS_MAX: u64 = 100;

@@ -1,0 +1,204 @@
+//! A person's data on this device: decks, cards, reviews, media, and what a sync needs of them. `Vault` is the door to all
+//! of it; the files in `vault/` are its rooms. Every write is one atomic commit of documents, outbox, index and the device's
+//! own records (`write`).
+//!
+//! Not here: sockets and the server's routes (`sync`, `account`), what is printed (`cli`), the rules (`domain`), the
+//! disk (`storage`).
+
+mod cards;
+mod conflicts;
+mod decks;
+mod error;
+mod input;
+mod join;
+mod lookup;
+mod query;
+mod rebuild;
+mod refresh;
+mod review;
+mod show;
+mod status;
+mod sync_blobs;
+mod sync_documents;
+mod verify;
+mod view;
+mod why;
+mod write;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::document::settings;
+use domain::{Day, DeviceId, DocId, IncarnationId, VaultId};
+use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
+
+pub use error::{VaultError, VaultErrorKind, VaultResult};
+pub use join::Joining;
+pub use input::{Answer, CardEdit, MediaFileError, NewCard, NewItem, NewMedia};
+pub use query::{Query, QueryError};
+pub(crate) use why::grade_name;
+pub use view::{
+    BlobNotTaken, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, ImportReport, ItemShown, Reviewed,
+    SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, VerifyReport, Why,
+};
+
+use crate::clock::{Clock, Moment};
+use crate::index::{ReadRows, SettingsRow, key};
+use crate::limit;
+use crate::local_state::{self, LocalState};
+
+/// How long a process means to keep the vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// One command; others wait for it.
+    Short,
+    /// Until it is stopped; others are told so at once.
+    Long,
+}
+
+/// A person's data on this device. One process at a time has it open.
+#[derive(Debug)]
+pub struct Vault {
+    dir: PathBuf,
+    store: VaultStore,
+    blobs: BlobStore,
+    local: LocalState,
+    settings: Arc<SettingsRow>,
+    clock: Clock,
+}
+
+impl Vault {
+    /// Makes a vault in a folder that holds none.
+    ///
+    /// # Errors
+    /// There is a vault already, the name is empty or too long, or the disk refuses.
+    pub fn init(dir: &Path, device_name: &str) -> VaultResult<Self> {
+        if dir.join("vault.toml").exists() {
+            return Err(VaultError::Exists(dir.to_owned()));
+        }
+        create_private(dir)?;
+        let store = VaultStore::create(dir, &options("memoryvault init", Hold::Short))?;
+        let blobs = BlobStore::open(&dir.join("blobs"))?;
+        let clock = Clock::System;
+        let now_ms = u64::try_from(clock.now(0).at.0).unwrap_or(0);
+        let local = LocalState {
+            vault: VaultId::v7(now_ms, local_state::random()?),
+            device: DeviceId::v7(now_ms, local_state::random()?),
+            device_name: device_name.trim().to_owned(),
+            incarnation: IncarnationId::from_bytes(local_state::random()?),
+            next_incarnation: None,
+            login: None,
+            quota: None,
+            clock_ahead_ms: 0,
+            retired: Vec::new(),
+            changes_refused: None,
+        };
+        let mut vault = Self { dir: dir.to_owned(), store, blobs, local, settings: Arc::default(), clock };
+        vault.write(|tx| {
+            local_state::write(&mut tx.writer, &tx.local);
+            tx.begin_settings()
+        })?;
+        Ok(vault)
+    }
+
+    /// Opens the vault of a folder. `who` is told to others who find it held; a short holder is waited for.
+    ///
+    /// # Errors
+    /// There is no vault, another process holds it, or it is damaged.
+    pub fn open(dir: &Path, who: &str, hold: Hold) -> VaultResult<Self> {
+        if !dir.join("vault.toml").exists() {
+            return Err(VaultError::NoVault(dir.to_owned()));
+        }
+        let store = VaultStore::open(dir, &options(who, hold))?;
+        let blobs = BlobStore::open(&dir.join("blobs"))?;
+        let local = local_state::read(&store)?;
+        let settings: Option<SettingsRow> = store.read(key::SETTINGS)?;
+        let settings = Arc::new(settings.unwrap_or_default());
+        let mut vault = Self { dir: dir.to_owned(), store, blobs, local, settings, clock: Clock::System };
+        vault.resume_rebuild()?;
+        // A short journal may wait: it is durable, and a change for every single review would cost more than it is worth.
+        if vault.journal_len()? >= limit::JOURNAL_EVENTS_MAX {
+            vault.fold_journal()?;
+        }
+        Ok(vault)
+    }
+
+    /// Takes the time from somewhere else.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// The present instant by this vault's clock, corrected by what the server said of it.
+    pub fn now(&self) -> Moment {
+        self.clock.now(self.local.clock_ahead_ms)
+    }
+
+    /// The present study day.
+    pub fn today(&self) -> Day {
+        self.now().day(self.settings.rollover_hour())
+    }
+
+    /// The vault's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// This device.
+    pub fn device_id(&self) -> DeviceId {
+        self.local.device
+    }
+
+    /// What the person calls this device.
+    pub fn device_name(&self) -> &str {
+        &self.local.device_name
+    }
+
+    /// The vault: the account's, once joined.
+    pub fn vault_id(&self) -> VaultId {
+        self.local.vault
+    }
+
+    pub(crate) fn store(&self) -> &VaultStore {
+        &self.store
+    }
+
+    pub(crate) fn settings(&self) -> &SettingsRow {
+        &self.settings
+    }
+
+    /// Pictures and sounds. Usable from many threads at once; what is put here is named by no card yet.
+    pub fn blobs(&self) -> &BlobStore {
+        &self.blobs
+    }
+}
+
+impl write::Tx<'_> {
+    /// Begins the settings document of the present vault id, and names this device in it.
+    pub(crate) fn begin_settings(&mut self) -> VaultResult<()> {
+        let document = DocId::settings(self.local.vault);
+        self.writer.adopt(document, vec![settings::genesis().to_vec()])?;
+        let (device, name) = (self.local.device, self.local.device_name.clone());
+        self.edit_settings(|doc| settings::set_device_name(doc, device, &name))
+    }
+}
+
+fn options(who: &str, hold: Hold) -> StoreOptions {
+    StoreOptions {
+        who: who.to_owned(),
+        kind: match hold {
+            Hold::Short => LockKind::Short,
+            Hold::Long => LockKind::Long,
+        },
+        wait: limit::VAULT_WAIT,
+        schema: |after, changes| domain::intake::check_schema(after, changes).map_err(|why| why.to_string()),
+        runtime_dir: None,
+    }
+}
+
+/// Makes the vault's folder, readable by its owner only.
+fn create_private(dir: &Path) -> VaultResult<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let failed = |source| VaultError::File { doing: "create", path: dir.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)
+}

@@ -1,0 +1,147 @@
+//! After a document changed, brings the index up to date: reads what the change touched and hands it to the index. Used by
+//! every write of this device and for everything that arrives; computing the whole index anew reads the same way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use automerge::Automerge;
+use domain::document::cards::{self, CardView};
+use domain::document::deck;
+use domain::document::{self, DocKind, events, settings};
+use domain::{CardId, ChangeHash, DeckId, DocId, Event, EventId};
+
+use super::write::Tx;
+use super::VaultResult;
+use crate::index::row::decode;
+use crate::index::{CardRow, DeckRow, Rows, SettingsRow, change_conflicts, damaged, key};
+
+/// What of a document is to be read again.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Scope {
+    /// Everything in it.
+    #[default]
+    Whole,
+    /// These cards of a page.
+    Cards(BTreeSet<CardId>),
+    /// These events of a segment.
+    Events(BTreeSet<EventId>),
+}
+
+/// What was read of a document, in the index's terms.
+pub(crate) enum Reading {
+    Settings(SettingsRow),
+    Deck(DeckId, DeckRow),
+    Cards(DocId, Vec<CardView>),
+    Events(Vec<Event>),
+    /// No document of ours, or of a later version.
+    Nothing,
+}
+
+/// Reads a document, or the part of it that is asked for. `settings` is the id of the vault's settings document; other
+/// documents of that kind belong to vault ids that were left.
+pub(crate) fn read(doc: &Automerge, id: DocId, settings: DocId, scope: &Scope) -> Reading {
+    match (document::kind(doc), scope) {
+        (Some(DocKind::Settings), _) if id == settings => Reading::Settings(SettingsRow::from(&settings::read(doc))),
+        (Some(DocKind::Deck), _) => {
+            let deck = DeckId::from(id);
+            Reading::Deck(deck, DeckRow::new(&deck::read(doc, deck)))
+        }
+        (Some(DocKind::Cards), Scope::Cards(touched)) => {
+            Reading::Cards(id, touched.iter().filter_map(|card| cards::read_card(doc, *card)).collect())
+        }
+        (Some(DocKind::Cards), _) => Reading::Cards(id, cards::read(doc).cards),
+        (Some(DocKind::Events), Scope::Events(touched)) => {
+            Reading::Events(touched.iter().filter_map(|event| events::read_one(doc, *event)).collect())
+        }
+        (Some(DocKind::Events), _) => Reading::Events(events::read(doc).events),
+        _ => Reading::Nothing,
+    }
+}
+
+/// What changed in a document since `before`.
+pub(crate) fn scope_since(doc: &Automerge, before: &[ChangeHash]) -> Scope {
+    if before.is_empty() {
+        return Scope::Whole;
+    }
+    let before: Vec<automerge::ChangeHash> = before.iter().map(|hash| automerge::ChangeHash(hash.to_bytes())).collect();
+    let touched = document::touched(doc, &before);
+    match (document::kind(doc), touched.whole) {
+        (Some(DocKind::Cards), false) => Scope::Cards(touched.cards),
+        (Some(DocKind::Events), false) => Scope::Events(touched.events),
+        _ => Scope::Whole,
+    }
+}
+
+/// Events by card.
+pub(crate) fn by_card(events: Vec<Event>) -> BTreeMap<CardId, Vec<Event>> {
+    let mut by_card: BTreeMap<CardId, Vec<Event>> = BTreeMap::new();
+    for event in events {
+        by_card.entry(event.card).or_default().push(event);
+    }
+    by_card
+}
+
+/// Writes a deck's row.
+pub(crate) fn put_deck<R: Rows>(rows: &mut R, deck: DeckId, new: &DeckRow) -> VaultResult<()> {
+    let key = key::deck(deck);
+    let old: Option<DeckRow> = rows.read(&key)?;
+    if old.as_ref() == Some(new) {
+        return Ok(());
+    }
+    let count = |row: &DeckRow| if row.visible { row.conflicts.len() } else { 0 };
+    change_conflicts(rows, deck.as_bytes(), true, old.as_ref().map_or(0, count), count(new));
+    rows.write(key, new);
+    Ok(())
+}
+
+impl Tx<'_> {
+    /// Reads a document again, or a part of it, and brings the index up to date.
+    pub(crate) fn refresh(&mut self, document: DocId, scope: &Scope) -> VaultResult<()> {
+        let settings = DocId::settings(self.local.vault);
+        let reading = read(self.writer.document(document)?, document, settings, scope);
+        self.take(reading)
+    }
+
+    /// Brings the index up to date with what was read.
+    pub(crate) fn take(&mut self, reading: Reading) -> VaultResult<()> {
+        match reading {
+            Reading::Settings(row) => self.take_settings(row),
+            Reading::Deck(deck, row) => put_deck(&mut self.writer, deck, &row),
+            Reading::Cards(page, cards) => self.index(|index| cards.iter().try_for_each(|card| index.card(card, page))),
+            Reading::Events(events) => {
+                if let Some(latest) = events.iter().map(|event| event.hlc).max() {
+                    self.observe(latest);
+                }
+                self.index(|index| by_card(events).into_iter().try_for_each(|(card, events)| index.events(card, events)))
+            }
+            Reading::Nothing => Ok(()),
+        }
+    }
+
+    /// Brings a deck's row up to date.
+    pub(crate) fn refresh_deck(&mut self, document: DocId) -> VaultResult<()> {
+        self.refresh(document, &Scope::Whole)
+    }
+
+    /// Takes over settings; other scheduler epochs fold every card again.
+    fn take_settings(&mut self, row: SettingsRow) -> VaultResult<()> {
+        if row == *self.settings {
+            return Ok(());
+        }
+        let refold = row.epochs() != self.settings.epochs();
+        self.writer.write(key::SETTINGS.to_vec(), &row);
+        self.settings = Arc::new(row);
+        if !refold {
+            return Ok(());
+        }
+        let rows = self.writer.scan(key::CARDS)?;
+        self.index(|index| {
+            for (key, bytes) in &rows {
+                let row: CardRow = decode(bytes).map_err(|_| damaged(key))?;
+                let card = key::last16(key).map(CardId::from_bytes).ok_or_else(|| damaged(key))?;
+                index.refold(card, &row)?;
+            }
+            Ok(())
+        })
+    }
+}

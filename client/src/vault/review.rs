@@ -1,0 +1,178 @@
+//! Answers: recorded as events in the journal before anything else happens, taken back by further events, and folded into
+//! the device's log documents when it is time.
+
+use std::collections::BTreeMap;
+
+use domain::document::events;
+use domain::{CardId, CardState, Day, DeckId, DeviceId, DocId, Event, EventId, Kind, Month, schedule};
+
+use super::input::Answer;
+use super::view::{Reviewed, Undone};
+use super::write::Tx;
+use super::{Vault, VaultError, VaultResult};
+use crate::clock::Moment;
+use crate::index::{CardRow, Rows, damaged, key, read_events};
+use crate::limit;
+use crate::local_state::{self, UndoStep};
+
+impl Vault {
+    /// Records an answer; when this returns it is durable.
+    ///
+    /// # Errors
+    /// There is no such card, it was removed, or a figure of the answer is out of range.
+    pub fn review(&mut self, card: CardId, answer: Answer) -> VaultResult<Reviewed> {
+        self.answer(card, answer, false)
+    }
+
+    /// As [`Vault::review`]; `repeat` marks a card that was wrong before in the same sitting, whose box does not move again.
+    pub(crate) fn answer(&mut self, card: CardId, answer: Answer, repeat: bool) -> VaultResult<Reviewed> {
+        self.write(|tx| tx.answer(card, answer, repeat))
+    }
+
+    /// Takes back this device's last answer that was not taken back yet.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn undo(&mut self) -> VaultResult<Undone> {
+        self.write(|tx| {
+            let step = local_state::pop_undo(&mut tx.writer)?.ok_or(VaultError::NothingToUndo)?;
+            let row = tx.card_row(step.card)?;
+            let moment = tx.now;
+            let day = tx.day_of(moment, row.deck);
+            let event = tx.event(step.card, Kind::Void { target: step.event }, moment, day, row.state.box_number)?;
+            tx.record(event)?;
+            let row = tx.card_row(step.card)?;
+            Ok(Undone {
+                event: step.event,
+                card: step.card,
+                box_after: row.state.box_number,
+                due_day: row.state.due().as_ref().map(Day::to_string),
+            })
+        })
+    }
+
+    /// Turns the journal into changes of this device's log documents, so that they can be sent. Called before a sync and at
+    /// the end of a sitting; the reviews themselves are durable before.
+    ///
+    /// # Errors
+    /// A document cannot be read or written; the journal stays as it was.
+    pub fn fold_journal(&mut self) -> VaultResult<()> {
+        while self.store.last(key::JOURNAL)?.is_some() {
+            self.write(|tx| tx.fold_some())?;
+        }
+        Ok(())
+    }
+
+    /// Events that are durable but in no document yet.
+    pub(crate) fn journal_len(&self) -> VaultResult<u64> {
+        let mut count = 0;
+        for entry in self.store.scan(key::JOURNAL) {
+            entry?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+impl Tx<'_> {
+    fn answer(&mut self, card: CardId, answer: Answer, repeat: bool) -> VaultResult<Reviewed> {
+        let row = self.card_row(card)?;
+        if !row.visible {
+            return Err(VaultError::Refused(format!("card {card} was removed; restore it before reviewing it")));
+        }
+        let before = row.state.to_state();
+        let moment = answer.at.unwrap_or(self.now);
+        let day = self.day_of(moment, row.deck);
+        let kind = if repeat { Kind::Learn } else { before.kind_of_answer(day) };
+        let mut event = self.event(card, kind, moment, day, before.box_number)?;
+        event.grade = Some(answer.grade);
+        event.difficulty = answer.difficulty;
+        event.response_ms = answer.response_ms.unwrap_or(0);
+        event.new_box = self.state_with(&row, &event)?.box_number;
+        event.check().map_err(|why| VaultError::Refused(format!("this answer cannot be recorded: {why}")))?;
+        self.record(event)?;
+        local_state::push_undo(&mut self.writer, UndoStep { event: event.id, card })?;
+        let after = self.card_row(card)?.state;
+        Ok(Reviewed {
+            event: event.id,
+            card,
+            box_before: before.box_number,
+            box_after: after.box_number,
+            due_day: after.due().as_ref().map(Day::to_string),
+        })
+    }
+
+    fn state_with(&self, row: &CardRow, event: &Event) -> VaultResult<CardState> {
+        let events = read_events(&self.writer, event.card)?;
+        Ok(schedule::next_state(&events, event, &self.settings.epochs(), row.deck))
+    }
+
+    /// An event of this device, complete but for its grade.
+    fn event(&mut self, card: CardId, kind: Kind, moment: Moment, day: Day, box_number: u8) -> VaultResult<Event> {
+        Ok(Event {
+            id: self.event_id()?,
+            card,
+            device: self.device(),
+            hlc: self.tick(),
+            at: moment.at,
+            offset_min: moment.offset,
+            day,
+            grade: None,
+            difficulty: None,
+            response_ms: 0,
+            kind,
+            prev_box: box_number,
+            new_box: box_number,
+        })
+    }
+
+    /// The study day of an instant in a deck.
+    pub(crate) fn day_of(&self, moment: Moment, deck: DeckId) -> Day {
+        let hour = self.settings.rollover_hour();
+        let day = moment.day(hour);
+        let epochs = self.settings.epochs();
+        schedule::epoch_in_force(&epochs, deck, day).map_or(day, |epoch| moment.day(epoch.rollover_hour))
+    }
+
+    /// Folds as much of the journal as fits into one change of each month's document.
+    fn fold_some(&mut self) -> VaultResult<()> {
+        let mut by_month: BTreeMap<(DeviceId, Month), Vec<Event>> = BTreeMap::new();
+        for (key, packed) in self.writer.scan(key::JOURNAL)?.into_iter().take(limit::EVENTS_PER_CHANGE_MAX) {
+            let id = key::last16(&key).map(EventId::from_bytes).ok_or_else(|| damaged(&key))?;
+            let event = Event::unpack(id, &packed).map_err(|_| damaged(&key))?;
+            let month = Day::of(event.at, domain::OffsetMin(0), 0).month();
+            by_month.entry((event.device, month)).or_default().push(event);
+        }
+        for ((device, month), events) in by_month {
+            self.fold_month(device, month, &events)?;
+        }
+        Ok(())
+    }
+
+    fn fold_month(&mut self, device: DeviceId, month: Month, events: &[Event]) -> VaultResult<()> {
+        let mut segment = local_state::open_segment(&self.writer, device, month.yyyymm())?;
+        let mut rest = events;
+        while !rest.is_empty() {
+            let document = DocId::events(device, month, segment);
+            let doc = self.writer.document(document)?;
+            let (is_new, room) = (doc.get_heads().is_empty(), events::room(doc));
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            if now.is_empty() {
+                segment = segment.checked_add(1).ok_or_else(|| {
+                    VaultError::Limit(format!("this device has recorded more in {month} than a vault can hold"))
+                })?;
+                continue;
+            }
+            self.edit(document, |doc| {
+                if is_new {
+                    events::create(doc, device, month)?;
+                }
+                events::append(doc, now)
+            })?;
+            now.iter().for_each(|event| self.writer.set(key::journal(event.id), None));
+            rest = later;
+        }
+        local_state::put_open_segment(&mut self.writer, device, month.yyyymm(), segment);
+        Ok(())
+    }
+}

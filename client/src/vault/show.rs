@@ -1,0 +1,109 @@
+//! Turns rows of the index into what is shown: a card with its items, tags by name, state, conflicts.
+
+use domain::document::conflict::{Conflict, Place};
+use domain::{CardId, Day, DeckId, Item};
+
+use super::query::{Query, Surroundings};
+use super::view::{CardShown, ConflictShown, ItemShown};
+use super::{Vault, VaultResult, lookup};
+use crate::index::{CardRow, DeckRow, ReadRows, key};
+
+impl Vault {
+    /// One card, also a removed one.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub fn card(&self, card: CardId) -> VaultResult<CardShown> {
+        let row: Option<CardRow> = self.store.read(&key::card(card))?;
+        let row = row.ok_or_else(|| lookup::no_card(&card.to_string()))?;
+        let deck: Option<DeckRow> = self.store.read(&key::deck(row.deck))?;
+        Ok(self.show(card, &row, deck.map(|deck| deck.name).unwrap_or_default()))
+    }
+
+    /// Hands the cards that a query chooses to `each`, in the order they were made, until it answers `false`.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn cards(&self, query: &Query, each: &mut dyn FnMut(CardShown) -> bool) -> VaultResult<()> {
+        let today = self.today();
+        let decks: std::collections::BTreeMap<DeckId, DeckRow> = self.deck_rows()?.into_iter().collect();
+        for entry in self.store.scan(key::CARDS) {
+            let (key, bytes) = entry?;
+            let Some(card) = key::last16(&key).map(CardId::from_bytes) else { continue };
+            let row: CardRow = crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?;
+            let Some(deck) = decks.get(&row.deck) else { continue };
+            let shown = row.visible && deck.visible;
+            let around = Surroundings { deck_name: &deck.name, deck: row.deck, today };
+            if (shown || query.wants_removed()) && query.matches(&row, around) && !each(self.show(card, &row, deck.name.clone())) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A card's row as it is shown.
+    pub(crate) fn show(&self, id: CardId, row: &CardRow, deck_name: String) -> CardShown {
+        let mut tags: Vec<String> = row.tags.iter().map(|tag| self.settings.tag_name(*tag)).collect();
+        tags.sort();
+        CardShown {
+            id,
+            deck: row.deck,
+            deck_name,
+            front: row.front.iter().map(|stored| show_item(stored)).collect(),
+            back: row.back.iter().map(|stored| show_item(stored)).collect(),
+            tags,
+            box_number: row.state.box_number,
+            due_day: row.state.due().as_ref().map(Day::to_string),
+            new: row.is_new(),
+            retired: row.state.retired,
+            reviews: row.state.reviews,
+            lapses: row.state.lapses,
+            last_reviewed_ms: row.state.last_reviewed_ms,
+            suspended: row.suspended,
+            removed: !row.visible,
+            created_at_ms: row.created_ms,
+            conflicts: row.conflicts.iter().map(|conflict| show_conflict(&conflict.of_card(id), row.deck)).collect(),
+        }
+    }
+}
+
+/// A conflict as it is shown.
+pub(crate) fn show_conflict(conflict: &Conflict, deck: DeckId) -> ConflictShown {
+    let words = |item: &Item| match item {
+        Item::Unknown(raw) => raw.clone(),
+        item => item.words().unwrap_or_default().to_owned(),
+    };
+    ConflictShown {
+        id: conflict.id.to_string(),
+        card: conflict.place.card(),
+        deck,
+        place: match conflict.place {
+            Place::DeckName(_) => "name".to_owned(),
+            Place::DeckDescription(_) => "description".to_owned(),
+            Place::Item { side, index, .. } => format!("{} item {}", side.name(), index + 1),
+        },
+        values: conflict.values.iter().map(words).collect(),
+    }
+}
+
+fn show_item(stored: &str) -> ItemShown {
+    match Item::parse(stored) {
+        Item::Text(item) => ItemShown::Text { text: item.text },
+        Item::Image(item) => ItemShown::Image {
+            blob: item.blob,
+            mime: item.mime,
+            bytes: item.bytes,
+            width_px: item.width_px,
+            height_px: item.height_px,
+            alt: item.alt.unwrap_or_default(),
+        },
+        Item::Audio(item) => ItemShown::Audio {
+            blob: item.blob,
+            mime: item.mime,
+            bytes: item.bytes,
+            duration_ms: item.duration_ms,
+            alt: item.alt,
+        },
+        Item::Unknown(raw) => ItemShown::Unknown { raw },
+    }
+}

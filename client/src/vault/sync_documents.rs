@@ -1,0 +1,228 @@
+//! What a session of sync asks of the documents, one method for each output of `sync_protocol::DeviceSession`: the shell
+//! carries the answers back and decides nothing. Blobs are in `sync_blobs`.
+
+use std::collections::BTreeMap;
+
+use domain::{ChangeHash, DocId, IncarnationId};
+use storage::{PackBounds, Received, decode_pack, pack_hash};
+use sync_protocol::device::{AppliedHere, Apply, ChangesRefused, Config, InventoryPage, OutboxItem, Welcomed};
+use sync_protocol::{Cursor, DocChange, DocHeads, Quota};
+
+use super::refresh::{self, Scope};
+use super::write::Tx;
+use super::{Vault, VaultError, VaultResult};
+use crate::index::{Rows, key};
+use crate::local_state::{self, QuotaFigures, Stamp};
+
+impl Vault {
+    /// Prepares a session: folds the journal and makes the next incarnation durable.
+    ///
+    /// # Errors
+    /// The vault is not logged in, or the disk refuses.
+    pub fn sync_begin(&mut self, repair: bool) -> VaultResult<Config> {
+        self.fold_journal()?;
+        let next = IncarnationId::from_bytes(local_state::random()?);
+        self.write(|tx| {
+            tx.local.next_incarnation = Some(Stamp(next));
+            tx.local.changes_refused = None;
+            for (key, _) in tx.writer.scan(key::REFUSED)? {
+                tx.writer.set(key, None);
+            }
+            Ok(())
+        })?;
+        Ok(Config {
+            device: self.local.device,
+            incarnation: self.local.incarnation,
+            next_incarnation: next,
+            cursor: self.cursor()?,
+            vault: Some(self.local.vault),
+            wall_ms: self.clock.now(0).at.0,
+            repair,
+            fetch_blobs: true,
+        })
+    }
+
+    /// Answers `Output::Welcomed`: the incarnation, the quota, the clock, and a new identity if the vault is a copy. The new
+    /// identity's token is the caller's to keep.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync_welcomed(&mut self, welcome: &Welcomed) -> VaultResult<()> {
+        let renewed = welcome.new_identity.as_ref();
+        self.write(|tx| {
+            tx.local.incarnation = welcome.incarnation;
+            tx.local.next_incarnation = None;
+            tx.local.quota = Some(figures(welcome.quota));
+            tx.local.clock_ahead_ms = welcome.clock_ahead_ms;
+            renewed.map_or(Ok(()), |identity| tx.rename_device(identity.device))
+        })?;
+        if renewed.is_some() {
+            self.store.renew_actor();
+        }
+        Ok(())
+    }
+
+    /// Answers `Output::QuotaSeen`.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync_quota_seen(&mut self, quota: Quota) -> VaultResult<()> {
+        self.write(|tx| {
+            tx.local.quota = Some(figures(quota));
+            Ok(())
+        })
+    }
+
+    /// Answers `Output::ReadOutbox`; the journal becomes a change before.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn sync_read_outbox(&mut self, after: u64, bytes_max: usize) -> VaultResult<Vec<OutboxItem>> {
+        self.fold_journal()?;
+        let rows = self.store.outbox_page(after, bytes_max)?;
+        let item = |row: storage::OutboxItem| OutboxItem {
+            lseq: row.lseq,
+            item: DocChange { doc: row.doc, change: row.change },
+        };
+        Ok(rows.into_iter().map(item).collect())
+    }
+
+    /// Answers `Output::ClearOutbox`.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn sync_clear_outbox(&mut self, lseqs: &[u64], cursor: Option<Cursor>) -> VaultResult<()> {
+        self.write(|tx| {
+            tx.writer.outbox_clear(lseqs)?;
+            tx.move_cursor(cursor)
+        })
+    }
+
+    /// Answers `Output::ChangesRefused`.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync_changes_refused(&mut self, refused: &ChangesRefused) -> VaultResult<()> {
+        self.write(|tx| {
+            tx.local.changes_refused = Some(refused.message.clone());
+            Ok(())
+        })
+    }
+
+    /// Answers `Output::EnqueueAfter` with the first number of the outbox that was free before.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn sync_enqueue_after(&mut self, doc: DocId, heads: &[ChangeHash]) -> VaultResult<u64> {
+        if self.is_retired(doc) {
+            return Ok(u64::MAX);
+        }
+        self.write(|tx| {
+            let first = tx.writer.outbox_next()?;
+            tx.writer.outbox_add_after(doc, heads)?;
+            Ok(first)
+        })
+    }
+
+    /// Answers `Output::Apply`: packs first, then single changes, through the intake; documents, index and cursor in one
+    /// commit.
+    ///
+    /// # Errors
+    /// Only when the store itself fails. Harmful bytes are set aside and counted.
+    pub fn sync_apply(&mut self, apply: Apply) -> VaultResult<AppliedHere> {
+        let mut damaged_packs = 0;
+        let mut changes: BTreeMap<DocId, Vec<Vec<u8>>> = BTreeMap::new();
+        for pack in apply.packs {
+            let bytes = Some(&pack.bytes).filter(|bytes| pack_hash(bytes) == pack.pack.to_bytes());
+            match bytes.map(|bytes| decode_pack(bytes, PackBounds::default())) {
+                Some(Ok(unpacked)) => changes.entry(pack.doc).or_default().extend(unpacked),
+                _ => damaged_packs += 1,
+            }
+        }
+        for item in apply.items {
+            changes.entry(item.doc).or_default().push(item.change);
+        }
+        // A page with a pack that cannot be read does not move the cursor: the next session gets it again.
+        let cursor = apply.cursor.filter(|_| damaged_packs == 0);
+        self.write(|tx| {
+            let mut done = AppliedHere { set_aside: damaged_packs, ..AppliedHere::default() };
+            for (doc, received) in tx.receive_all(changes)? {
+                let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+                done.fresh += count(received.applied.len());
+                done.set_aside = done.set_aside.saturating_add(u32::try_from(received.set_aside.len()).unwrap_or(u32::MAX));
+                tx.refresh_received(doc, &received)?;
+            }
+            tx.move_cursor(cursor)?;
+            done.wants_changed = tx.wants_grew;
+            Ok(done)
+        })
+    }
+
+    /// Answers `Output::ReadInventory`. Documents of vault ids that were left are not told of.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn sync_read_inventory(&self, after: Option<DocId>, count_max: usize) -> VaultResult<InventoryPage> {
+        let ids = self.store.document_ids()?;
+        let mut left = ids.into_iter().filter(|doc| after.is_none_or(|after| *doc > after) && !self.is_retired(*doc));
+        let mut items = Vec::new();
+        for doc in left.by_ref().take(count_max) {
+            items.push(DocHeads { doc, heads: self.store.heads(doc)? });
+        }
+        Ok(InventoryPage { items, more: left.next().is_some() })
+    }
+
+    /// Where this device stands in the server's log.
+    pub(crate) fn cursor(&self) -> VaultResult<Option<Cursor>> {
+        if self.store.server().is_none() {
+            return Err(VaultError::NotLoggedIn);
+        }
+        let bytes = self.store.cursor()?;
+        // A cursor that cannot be read is as good as none: everything is compared again.
+        Ok(bytes.and_then(|bytes| minicbor::decode(&bytes).ok()))
+    }
+
+    fn is_retired(&self, doc: DocId) -> bool {
+        self.local.retired.iter().any(|retired| retired.0 == doc)
+    }
+}
+
+impl Tx<'_> {
+    fn move_cursor(&mut self, cursor: Option<Cursor>) -> VaultResult<()> {
+        if let Some(cursor) = cursor {
+            let bytes = minicbor::to_vec(cursor).expect("writing into memory cannot fail");
+            self.writer.set_cursor(Some(&bytes))?;
+        }
+        Ok(())
+    }
+
+    /// Takes changes in, and orders what was taken so that settings come first and events last.
+    fn receive_all(&mut self, changes: BTreeMap<DocId, Vec<Vec<u8>>>) -> VaultResult<Vec<(DocId, Received)>> {
+        let settings = DocId::settings(self.local.vault);
+        let mut received = Vec::new();
+        for (doc, changes) in changes {
+            let outcome = self.writer.receive(doc, changes)?;
+            let kind = domain::document::kind(self.writer.document(doc)?);
+            received.push(((doc != settings, kind), doc, outcome));
+        }
+        received.sort_by_key(|(order, doc, _)| (*order, *doc));
+        Ok(received.into_iter().map(|(_, doc, outcome)| (doc, outcome)).collect())
+    }
+
+    fn refresh_received(&mut self, doc: DocId, received: &Received) -> VaultResult<()> {
+        if received.applied.is_empty() {
+            return Ok(());
+        }
+        let scope = refresh::scope_since(self.writer.document(doc)?, &received.before);
+        if let Scope::Cards(cards) = &scope
+            && cards.is_empty()
+        {
+            return Ok(());
+        }
+        self.refresh(doc, &scope)
+    }
+}
+
+fn figures(quota: Quota) -> QuotaFigures {
+    QuotaFigures { used: quota.used, limit: quota.limit }
+}
