@@ -41,7 +41,7 @@ pub const CHANGE_DEPS_MAX: u64 = 64;
 pub const CHANGE_ACTORS_MAX: u64 = 64;
 /// Commit message; we write none.
 pub const CHANGE_MESSAGE_BYTES_MAX: u64 = 4 * 1024;
-/// Columns of a change; Automerge 0.12 knows 14.
+/// Columns of a change; Automerge 0.12 knows 14, and ours have 12 of them.
 pub const CHANGE_COLUMNS_MAX: u64 = 32;
 /// Strings of a run-length column, written out: 107 bytes can otherwise stand for gigabytes.
 pub const CHANGE_EXPANDED_BYTES_MAX: u64 = 4 * 1024 * 1024;

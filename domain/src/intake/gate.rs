@@ -270,8 +270,6 @@ fn parse_columns<'a>(body: &mut Cursor<'a>) -> Result<ColumnBytes<'a>, GateError
             0x70 => &mut columns.predecessor_count,
             0x71 => &mut columns.predecessor_actor,
             0x73 => &mut columns.predecessor_counter,
-            0x94 => &mut columns.expand,
-            0xa5 => &mut columns.mark_name,
             _ => return Err(GateError::Malformed("column that is not known")),
         };
         *column = bytes;

@@ -6,7 +6,8 @@ use crate::intake::columns::{BoolColumn, Column, DeltaColumn};
 use crate::intake::cursor::Cursor;
 use crate::limit;
 
-/// Bytes of each column Automerge 0.12 writes; empty when a change has none.
+/// Bytes of each column our changes can have; empty when a change has none. The columns of marks on rich text are not
+/// among them: we write none, and a mutated mark makes a document that cannot be loaded again.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ColumnBytes<'a> {
     pub(super) object_actor: &'a [u8],
@@ -21,8 +22,6 @@ pub(super) struct ColumnBytes<'a> {
     pub(super) predecessor_count: &'a [u8],
     pub(super) predecessor_actor: &'a [u8],
     pub(super) predecessor_counter: &'a [u8],
-    pub(super) expand: &'a [u8],
-    pub(super) mark_name: &'a [u8],
 }
 
 /// What the operations are numbered and named by.
@@ -34,7 +33,8 @@ pub(super) struct Frame {
     pub(super) actors: u64,
 }
 
-const ACTION_MAX: u64 = 7;
+/// Make map, set, make list, delete, make text, increment, make table; 7 would be a mark.
+const ACTION_MAX: u64 = 6;
 
 /// How many operations the change has, once all of them are found harmless.
 pub(super) fn check(bytes: &ColumnBytes<'_>, frame: Frame) -> Result<u64, GateError> {
@@ -61,8 +61,6 @@ struct Walk<'a> {
     predecessor_count: Column<'a, u64>,
     predecessor_actor: Column<'a, u64>,
     predecessor_counter: DeltaColumn<'a>,
-    expand: BoolColumn<'a>,
-    mark_name: Column<'a, &'a str>,
     /// For each operation so far, how deep the object it makes lies below what was there before; 0 when it makes none.
     depths: Vec<u8>,
     text_bytes: u64,
@@ -85,8 +83,6 @@ impl<'a> Walk<'a> {
             predecessor_count: Column::new("predecessor column", bytes.predecessor_count),
             predecessor_actor: Column::new("predecessor column", bytes.predecessor_actor),
             predecessor_counter: DeltaColumn::new("predecessor column", bytes.predecessor_counter),
-            expand: BoolColumn::new("expand column", bytes.expand),
-            mark_name: Column::new("mark column", bytes.mark_name),
             depths: Vec::new(),
             text_bytes: 0,
             predecessors: 0,
@@ -100,7 +96,7 @@ impl<'a> Walk<'a> {
             return Err(GateError::Malformed("action column"));
         }
         let parent_depth = self.object(number)?;
-        // The even codes make a map, list, text or table; the odd ones set, delete, count and mark.
+        // The even codes make an object.
         let depth = if action.is_multiple_of(2) {
             parent_depth.saturating_add(1)
         } else {
@@ -117,12 +113,7 @@ impl<'a> Walk<'a> {
         self.depths.push(depth);
         self.key(number)?;
         self.read_value()?;
-        self.read_predecessors(number)?;
-        self.expand.next()?;
-        if let Some(name) = self.mark_name.next()? {
-            self.count_text(name)?;
-        }
-        Ok(())
+        self.read_predecessors(number)
     }
 
     /// The depth of the object operated on, as far as this change made it.
@@ -258,12 +249,8 @@ impl<'a> Walk<'a> {
         for column in [&self.key_counter, &self.predecessor_counter] {
             column.finish()?;
         }
-        for column in [&self.key_text, &self.mark_name] {
-            column.finish()?;
-        }
-        for column in [&self.insert, &self.expand] {
-            column.finish()?;
-        }
+        self.key_text.finish()?;
+        self.insert.finish()?;
         if self.value.is_empty() {
             Ok(())
         } else {

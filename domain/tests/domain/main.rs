@@ -1,0 +1,19 @@
+//! Tests of the crate's public face: the schedule, the documents and the intake, by tables, golden bytes and properties.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests may stop where they stand"
+)]
+
+mod convergence;
+mod deletion;
+mod digest;
+mod documents;
+mod events;
+mod gate;
+mod graph;
+mod queue;
+mod schedule;
+mod schema;
+mod support;
