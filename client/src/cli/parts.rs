@@ -64,20 +64,15 @@ const FILES: [(&str, Side, Kind, &str); 4] = [
 impl Args for Parts {
     fn augment_args(command: Command) -> Command {
         let command = TEXTS.iter().fold(command, |command, (name, _, help)| {
-            command.arg(
-                option(name, "TEXT", help, value_parser!(String).into()).allow_hyphen_values(true),
-            )
+            command.arg(option(name, "TEXT", help, value_parser!(String)).allow_hyphen_values(true))
         });
         let command = FILES.iter().fold(command, |command, (name, _, _, help)| {
             command.arg(
-                option(name, "FILE", help, value_parser!(OsString).into())
-                    .value_hint(ValueHint::FilePath),
+                option(name, "FILE", help, value_parser!(OsString)).value_hint(ValueHint::FilePath),
             )
         });
         let help = "What the picture shows, or what is spoken, for the picture or sound before it";
-        command.arg(
-            option("alt", "TEXT", help, value_parser!(String).into()).allow_hyphen_values(true),
-        )
+        command.arg(option("alt", "TEXT", help, value_parser!(String)).allow_hyphen_values(true))
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -39,10 +39,6 @@ impl Screen {
         self.manner.json
     }
 
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.manner.quiet
-    }
-
     /// Says whether somebody still reads stdout; a long command may stop when not.
     pub(crate) fn is_open(&self) -> bool {
         self.stdout_open
@@ -136,8 +132,6 @@ impl Screen {
 
     fn tell(text: &str) {
         // A closed stderr leaves nobody to tell; the exit code still speaks.
-        if writeln!(io::stderr().lock(), "{text}").is_err() {
-            return;
-        }
+        writeln!(io::stderr().lock(), "{text}").ok();
     }
 }

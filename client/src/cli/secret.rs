@@ -51,10 +51,10 @@ static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 /// Gives the terminal its echo back, also when the process is about to end in the middle of a password.
 pub(crate) fn show_typing_again() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    // A terminal that took the change before and does not now is gone; nothing is left to restore.
-    if before.is_some_and(|modes| {
-        termios::tcsetattr(io::stdin(), OptionalActions::Flush, &modes).is_err()
-    }) {}
+    if let Some(modes) = before {
+        // A terminal that took the change before and does not now is gone; nothing is left to restore.
+        termios::tcsetattr(io::stdin(), OptionalActions::Flush, &modes).ok();
+    }
 }
 
 /// Switches the terminal's echo off while it lives.

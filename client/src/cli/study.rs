@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, IsTerminal};
 use std::time::Instant;
 
-use client::{Answer, CardShown, ItemShown, StudyCounts, StudySession, StudySummary, Vault};
+use client::{Answer, CardShown, Hold, ItemShown, StudyCounts, StudySession, StudySummary, Vault};
 use domain::{CardId, Grade};
 use serde::Serialize;
 
@@ -41,12 +41,12 @@ pub(crate) struct StudyArgs {
 }
 
 pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
-    let mut vault = desk.open()?;
+    let vault = desk.open_as(Hold::Long)?;
     let decks = args
         .decks
         .iter()
-        .map(|deck| vault.deck_find(deck))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|deck| Ok(vault.deck_find(deck)?))
+        .collect::<Outcome<Vec<_>>>()?;
     let session = vault.study(&decks)?;
     let keys = Keys {
         typed: io::stdin().is_terminal(),

@@ -31,10 +31,6 @@ impl SyncControl {
         self.changed.notify_one();
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
-        *self.stop.borrow()
-    }
-
     pub(super) async fn stopped(&self) {
         // The sender lives in this very handle, so waiting can only end by the value.
         if self.stop.subscribe().wait_for(|stop| *stop).await.is_err() {

@@ -212,7 +212,7 @@ impl Writer {
             std::future::pending::<()>().await;
         }
         // An error here is an error for the reader too, who tells it.
-        if self.sink.flush().await.is_err() {}
+        self.sink.flush().await.ok();
         self.busy = false;
     }
 
@@ -231,7 +231,7 @@ impl Writer {
             reader.drain().await;
         };
         // The peer's answer is a courtesy: nothing depends on it.
-        if tokio::time::timeout(GOODBYE_MAX, goodbye).await.is_err() {}
+        tokio::time::timeout(GOODBYE_MAX, goodbye).await.ok();
     }
 }
 

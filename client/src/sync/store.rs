@@ -55,7 +55,7 @@ impl StoreQueue {
         let (answer, answered) = oneshot::channel();
         self.push(Asked::Work(Box::new(move |vault| {
             // Nobody waits any more when the sync was stopped meanwhile.
-            if answer.send(vault.sync_begin(repair)).is_err() {}
+            answer.send(vault.sync_begin(repair)).ok();
         })));
         let config = answered
             .await
@@ -84,13 +84,15 @@ impl StoreQueue {
         self.push(Asked::Work(Box::new(move |vault| {
             let answer = job(vault).unwrap_or_else(|error| Some(Answer::Failed(error)));
             // A session that has ended wants no answers; its work is done all the same.
-            if answer.is_some_and(|answer| answer_to.send(answer).is_err()) {}
+            if let Some(answer) = answer {
+                answer_to.send(answer).ok();
+            }
         })));
     }
 
     fn push(&self, asked: Asked) {
         // The other end lives until this one is dropped, see `sync`.
-        if self.0.send(asked).is_err() {}
+        self.0.send(asked).ok();
     }
 }
 

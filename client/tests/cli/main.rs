@@ -1,0 +1,19 @@
+//! The `memoryvault` binary as a person and a program meet it, without a server: words, JSON, exit codes. One file a
+//! command group; `world` runs the binary and makes its output comparable. Whatever needs a server is tested in the
+//! `tests` crate.
+
+mod account;
+mod add;
+mod card;
+mod conflicts;
+mod deck;
+mod import;
+mod init;
+mod lock;
+mod media_files;
+mod review;
+mod status;
+mod study;
+mod usage;
+mod verify;
+mod world;
