@@ -102,7 +102,10 @@ impl Pull {
         } else {
             part.bytes.len() == PACK_PART_BYTES
         };
-        if !len_ok || part.of as usize > PACK_BYTES_MAX / PACK_PART_BYTES + 1 {
+        if !len_ok
+            || part.part >= part.of
+            || part.of as usize > PACK_BYTES_MAX / PACK_PART_BYTES + 1
+        {
             return Err("a piece of a pack of the wrong length");
         }
         let assembly = match self.assembly.take() {

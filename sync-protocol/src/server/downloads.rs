@@ -1,7 +1,7 @@
 //! Blobs to the device: what it asks for is looked up and sent, and what is not here is remembered, asked of the account's other devices, and announced
 //! when it comes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::BlobHash;
 
@@ -17,6 +17,8 @@ use crate::sender::Outgoing;
 pub(super) struct Downloads {
     /// Asked for; the shell is looking.
     finding: BTreeMap<BlobHash, GetItem>,
+    /// Stored by another session while the shell was looking: its answer may be from before.
+    arrived: BTreeSet<BlobHash>,
     /// Not here; what the device said when it asked.
     pub(super) absent: BTreeMap<BlobHash, GetItem>,
 }
@@ -52,11 +54,12 @@ impl ServerSession {
     }
 
     pub(super) fn found(&mut self, found: Vec<Found>) {
-        let mut absent = Vec::new();
+        let (mut absent, mut look_again) = (Vec::new(), Vec::new());
         for Found { hash, bytes } in found {
             let Some(item) = self.downloads.finding.remove(&hash) else {
                 continue;
             };
+            let arrived = self.downloads.arrived.remove(&hash);
             match bytes {
                 Some(total) if item.offset > total => {
                     self.transmit(BlobBad {
@@ -74,10 +77,17 @@ impl ServerSession {
                         relay: false,
                     });
                 }
+                None if arrived => {
+                    self.downloads.finding.insert(hash, item);
+                    look_again.push(hash);
+                }
                 None => absent.push(item),
             }
         }
         self.are_absent(absent);
+        if !look_again.is_empty() {
+            self.outputs.push_back(Output::FindBlobs(look_again));
+        }
     }
 
     /// Tells the device that these are not here, and asks the account's other devices.
@@ -116,7 +126,12 @@ impl ServerSession {
 
     pub(super) fn blobs_available(&mut self, hashes: &[BlobHash]) {
         self.offers_available(hashes);
-        let absent = &mut self.downloads.absent;
+        let Downloads {
+            finding,
+            arrived,
+            absent,
+        } = &mut self.downloads;
+        arrived.extend(hashes.iter().filter(|hash| finding.contains_key(hash)));
         let here: Vec<BlobHash> = hashes
             .iter()
             .copied()

@@ -20,6 +20,8 @@ use crate::receiver::{Answer, Received};
 pub(super) struct Uploads {
     /// Offered; the shell is deciding.
     asked: BTreeMap<BlobHash, OfferItem>,
+    /// Stored or let go by another session while the shell was deciding: its answer may be from before.
+    news: BTreeSet<BlobHash>,
     /// Another session receives them.
     waiting: BTreeMap<BlobHash, OfferItem>,
     granted: BTreeMap<BlobHash, u64>,
@@ -64,22 +66,21 @@ impl ServerSession {
             if item.bytes > u64::from(self.limits.blob_bytes_max) {
                 refused.push(refusal(item.hash, Reason::TooLarge, Quota::default()));
             } else if !self.uploads.knows(&item.hash) {
-                self.uploads.asked.insert(item.hash, item.clone());
                 items.push(item);
             }
         }
         self.refuse(refused);
-        if !items.is_empty() {
-            self.outputs.push_back(Output::OfferBlobs(items));
-        }
+        self.ask(items);
     }
 
     pub(super) fn offered(&mut self, answers: Vec<OfferAnswer>, now_ms: u64) {
         let (mut grants, mut held, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ask_again = Vec::new();
         for OfferAnswer { hash, decision } in answers {
             let Some(item) = self.uploads.asked.remove(&hash) else {
                 continue;
             };
+            let news = self.uploads.news.remove(&hash);
             match decision {
                 OfferDecision::Grant { offset } => {
                     let offset = offset.min(item.bytes);
@@ -93,6 +94,7 @@ impl ServerSession {
                     });
                 }
                 OfferDecision::Held => held.push(hash),
+                OfferDecision::Wait if news => ask_again.push(item),
                 OfferDecision::Wait => {
                     self.uploads.waiting.insert(hash, item);
                 }
@@ -113,6 +115,16 @@ impl ServerSession {
             self.transmit(BlobHeld { hashes: held });
         }
         self.refuse(refused);
+        self.ask(ask_again);
+    }
+
+    fn ask(&mut self, items: Vec<OfferItem>) {
+        if !items.is_empty() {
+            self.uploads
+                .asked
+                .extend(items.iter().map(|item| (item.hash, item.clone())));
+            self.outputs.push_back(Output::OfferBlobs(items));
+        }
     }
 
     fn refuse(&mut self, items: Vec<RefuseItem>) {
@@ -225,6 +237,7 @@ impl ServerSession {
             .copied()
             .filter(|hash| self.uploads.waiting.remove(hash).is_some())
             .collect();
+        self.note_news(hashes);
         if !held.is_empty() {
             self.transmit(BlobHeld { hashes: held });
         }
@@ -235,12 +248,13 @@ impl ServerSession {
             .iter()
             .filter_map(|hash| self.uploads.waiting.remove(hash))
             .collect();
-        if !items.is_empty() {
-            self.uploads
-                .asked
-                .extend(items.iter().map(|item| (item.hash, item.clone())));
-            self.outputs.push_back(Output::OfferBlobs(items));
-        }
+        self.note_news(hashes);
+        self.ask(items);
+    }
+
+    fn note_news(&mut self, hashes: &[BlobHash]) {
+        let Uploads { asked, news, .. } = &mut self.uploads;
+        news.extend(hashes.iter().filter(|hash| asked.contains_key(hash)));
     }
 
     /// The target of a relay took bytes: the source may send as many more.

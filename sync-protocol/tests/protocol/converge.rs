@@ -56,8 +56,6 @@ fn play(world: &mut World, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
-
     #[test]
     fn devices_converge_through_any_breaks(seed: u64, steps in prop::collection::vec(step(), 1..60)) {
         let mut world = World::new(seed, 3);

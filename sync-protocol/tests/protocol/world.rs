@@ -60,6 +60,8 @@ pub struct Conn {
     pub bytes_down: usize,
     pub frames_up: usize,
     pub frames_down: usize,
+    /// Instead of the world's.
+    pub bytes_a_ms: Option<u64>,
     pub settled: Option<Counters>,
     pub device_closing: Option<Closing>,
     pub server_closing: Option<Closing>,
@@ -168,6 +170,7 @@ impl World {
             bytes_down: 0,
             frames_up: 0,
             frames_down: 0,
+            bytes_a_ms: None,
             settled: None,
             device_closing: None,
             server_closing: None,
@@ -311,6 +314,7 @@ impl World {
                     let bytes = frame.encode();
                     let (now, delay, rate) = (self.now_ms, self.delay_ms, self.bytes_a_ms);
                     let conn = self.conns.get_mut(&id).unwrap();
+                    let rate = conn.bytes_a_ms.unwrap_or(rate);
                     conn.bytes_up += bytes.len();
                     conn.frames_up += 1;
                     let at = conn.up.arrival(bytes.len(), now, delay, rate);
@@ -339,6 +343,7 @@ impl World {
                     let bytes = frame.encode();
                     let (now, delay, rate) = (self.now_ms, self.delay_ms, self.bytes_a_ms);
                     let conn = self.conns.get_mut(&id).unwrap();
+                    let rate = conn.bytes_a_ms.unwrap_or(rate);
                     conn.bytes_down += bytes.len();
                     conn.frames_down += 1;
                     let at = conn.down.arrival(bytes.len(), now, delay, rate);
@@ -385,6 +390,20 @@ impl World {
                 device.outbox.is_empty(),
                 "device {index} has {} changes to send",
                 device.outbox.len()
+            );
+        }
+    }
+
+    /// Every device has exactly so many changes, the same ones.
+    pub fn assert_same_changes(&self, count: usize) {
+        for device in &self.devices {
+            assert_eq!(
+                device
+                    .docs
+                    .values()
+                    .map(|doc| doc.order.len())
+                    .sum::<usize>(),
+                count
             );
         }
     }
