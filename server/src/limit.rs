@@ -23,9 +23,10 @@ pub const DOCUMENT_BYTES_PER_ACCOUNT_MAX: u64 = 256 << 20;
 /// Bytes of all changes of one document: Automerge needs about 30 times this in memory to load it.
 pub const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
 
-/// Heads of one document. A change may name at most 64 dependencies (the byte gate), so a document with more heads
-/// than that could never be edited again by anyone; a vandal must not be able to bring one there.
-pub const DOCUMENT_HEADS_MAX: usize = 64;
+/// Heads of one document. A change may name at most 64 dependencies (the byte gate): all heads its writer sees, and its
+/// writer's last change. A document with more heads could never be edited again by anyone; a vandal must not be able to
+/// bring one there. 32 devices that all wrote apart make 32.
+pub const DOCUMENT_HEADS_MAX: usize = 48;
 
 /// How much of a blob is looked at to tell its kind.
 pub const SNIFF_BYTES: usize = 4 << 10;
@@ -45,9 +46,6 @@ pub const PACK_GRACE: Duration = Duration::from_secs(600);
 
 /// How long a part of a blob waits for its device to come back before its reservation is released.
 pub const PART_GRACE: Duration = Duration::from_secs(24 * 3600);
-
-/// How long an unreferenced blob is kept.
-pub const BLOB_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A device whose token was not used for so long must log in again.
 pub const TOKEN_IDLE: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -150,5 +148,7 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub const ADMIN_BYTES_MAX: u64 = 1 << 20;
 
 const _: () = assert!(DOCUMENT_BYTES_MAX <= DOCUMENT_BYTES_PER_ACCOUNT_MAX);
+const _: () = assert!(DEVICES_MAX < DOCUMENT_HEADS_MAX);
+const _: () = assert!((DOCUMENT_HEADS_MAX as u64) < domain::limit::CHANGE_DEPS_MAX);
 const _: () = assert!(LAST_SEEN_STALE.as_secs() < TOKEN_IDLE.as_secs());
 const _: () = assert!(CLOSE.as_secs() < SHUTDOWN.as_secs());

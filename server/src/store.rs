@@ -15,6 +15,8 @@ pub(crate) mod quota;
 mod recount;
 mod removal;
 mod row;
+#[cfg(test)]
+mod tests;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -113,11 +115,6 @@ impl Store {
         store.finish_removals()?;
         store.recount()?;
         Ok(store)
-    }
-
-    /// This store's life.
-    pub(crate) fn epoch(&self) -> LogEpoch {
-        self.epoch
     }
 
     /// Whether the store takes no more writes, with its files left in order on the disk.

@@ -109,7 +109,10 @@ mod tests {
             held.push(places.enter(from).await.unwrap());
         }
         let mut next = Box::pin(places.enter("203.0.113.77".parse().unwrap()));
-        assert!(futures_util::poll!(&mut next).is_pending());
+        let waits = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(next.as_mut().poll(context).is_pending())
+        });
+        assert!(waits.await);
         assert!(places.enter("203.0.114.1".parse().unwrap()).await.is_some());
         held[0].authenticated();
         assert!(next.await.is_some());

@@ -115,12 +115,6 @@ impl Store {
         row.map(|id| AccountId::read(&id)).transpose()
     }
 
-    /// The vault of an account.
-    pub(crate) fn vault_of(&self, account: AccountId) -> Result<VaultId, StoreError> {
-        let row = account_row(&self.kv.view(), account)?;
-        Ok(row.ok_or(StoreError::UnknownAccount)?.vault)
-    }
-
     /// All names with their accounts, in order.
     pub(crate) fn users(&self) -> Result<Vec<(String, AccountId)>, StoreError> {
         self.kv

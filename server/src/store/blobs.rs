@@ -308,7 +308,9 @@ impl Store {
 
     /// The account's folders, made on first use.
     pub(super) fn files(&self, account: AccountId) -> Result<Arc<Files>, StoreError> {
-        if let Some(files) = lock(&self.files).get(&account) {
+        // Held while the folders are opened: opening sweeps, and two sweeps get in each other's way.
+        let mut all = lock(&self.files);
+        if let Some(files) = all.get(&account) {
             return Ok(Arc::clone(files));
         }
         let dir = self.account_dir(account);
@@ -316,7 +318,7 @@ impl Store {
             blobs: BlobStore::open(&dir.join("blobs"))?,
             packs: BlobStore::open(&dir.join("packs"))?,
         });
-        lock(&self.files).insert(account, Arc::clone(&files));
+        all.insert(account, Arc::clone(&files));
         Ok(files)
     }
 

@@ -111,10 +111,6 @@ impl Keys {
         self.key(b'P', &[doc.as_bytes(), &last_seq.to_be_bytes()])
     }
 
-    pub(super) fn doomed_packs(self) -> Vec<u8> {
-        self.key(b'Z', &[])
-    }
-
     pub(super) fn doomed_pack(self, pack: PackHash) -> Vec<u8> {
         self.key(b'Z', &[pack.as_bytes()])
     }

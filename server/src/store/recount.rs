@@ -114,7 +114,10 @@ impl Store {
         Ok(self.kv.commit(batch)?)
     }
 
-    fn blob_rows(&self, account: AccountId) -> Result<Vec<(BlobHash, BlobRow)>, StoreError> {
+    pub(super) fn blob_rows(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<(BlobHash, BlobRow)>, StoreError> {
         self.kv
             .scan(&Keys(account).blobs())
             .map(|entry| {

@@ -462,13 +462,10 @@ impl Session {
         while let Some(done) = self.jobs.next().await {
             match done {
                 Done::Appended(appended) => self.seat.announce_head(appended.head.seq),
-                Done::Written(hash, written) => {
-                    if written
-                        .iter()
-                        .any(|(_, piece)| *piece == BlobWritten::Stored)
-                    {
-                        self.seat.announce_blobs(&[hash]);
-                    }
+                Done::Written(hash, written)
+                    if written.iter().any(|piece| piece.1 == BlobWritten::Stored) =>
+                {
+                    self.seat.announce_blobs(&[hash]);
                 }
                 Done::Freed(hashes) => self.seat.blobs_free(&hashes),
                 _ => {}
