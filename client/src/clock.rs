@@ -36,14 +36,18 @@ impl Clock {
             Clock::Still(moment) => return moment,
             Clock::System => system_now(),
         };
-        Moment { at: UnixMs(moment.at.0.saturating_add(skew_ms)), ..moment }
+        Moment {
+            at: UnixMs(moment.at.0.saturating_add(skew_ms)),
+            ..moment
+        }
     }
 }
 
 /// The offset of the system's time zone at an instant.
 pub fn offset_at(at: UnixMs) -> OffsetMin {
     let zone = jiff::tz::TimeZone::system();
-    let seconds = jiff::Timestamp::from_millisecond(at.0).map_or(0, |stamp| zone.to_offset(stamp).seconds());
+    let seconds =
+        jiff::Timestamp::from_millisecond(at.0).map_or(0, |stamp| zone.to_offset(stamp).seconds());
     OffsetMin(i16::try_from(seconds / 60).unwrap_or(0))
 }
 
@@ -52,7 +56,11 @@ pub fn offset_at(at: UnixMs) -> OffsetMin {
 /// # Errors
 /// A sentence that shows the form, when the text is something else or the year is beyond 1970 to 9999.
 pub fn parse_moment(text: &str) -> Result<Moment, String> {
-    let refused = || format!("`{text}` is not a time; write it like 2026-03-01T09:30:00+01:00 or 2026-03-01T08:30:00Z");
+    let refused = || {
+        format!(
+            "`{text}` is not a time; write it like 2026-03-01T09:30:00+01:00 or 2026-03-01T08:30:00Z"
+        )
+    };
     let stamp: jiff::Timestamp = text.trim().parse().map_err(|_| refused())?;
     let at = UnixMs(stamp.as_millisecond());
     if at.0 < 0 {
@@ -64,13 +72,19 @@ pub fn parse_moment(text: &str) -> Result<Moment, String> {
             Some(jiff::fmt::temporal::PiecesOffset::Numeric(numeric)) => Some(numeric.offset()),
             _ => None,
         })
-        .map_or_else(|| offset_at(at), |offset| OffsetMin(i16::try_from(offset.seconds() / 60).unwrap_or(0)));
+        .map_or_else(
+            || offset_at(at),
+            |offset| OffsetMin(i16::try_from(offset.seconds() / 60).unwrap_or(0)),
+        );
     Ok(Moment { at, offset })
 }
 
 fn system_now() -> Moment {
     let at = UnixMs(jiff::Timestamp::now().as_millisecond().max(0));
-    Moment { at, offset: offset_at(at) }
+    Moment {
+        at,
+        offset: offset_at(at),
+    }
 }
 
 #[cfg(test)]

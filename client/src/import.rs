@@ -44,7 +44,12 @@ impl Vault {
     ///
     /// # Errors
     /// The file cannot be read, is too large, or has too many rows.
-    pub fn import_table(&mut self, path: &Path, deck: &str, apply: bool) -> VaultResult<ImportReport> {
+    pub fn import_table(
+        &mut self,
+        path: &Path,
+        deck: &str,
+        apply: bool,
+    ) -> VaultResult<ImportReport> {
         let table = read_table(path)?;
         let found = match self.deck_find(deck) {
             Ok(deck) => Some(deck),
@@ -59,7 +64,12 @@ impl Vault {
             Some(id) => self.deck_name(id)?,
             None => deck.trim().to_owned(),
         };
-        let tags: BTreeSet<TagId> = table.rows.iter().flat_map(|row| &row.tags).map(|tag| TagId::from_name(tag)).collect();
+        let tags: BTreeSet<TagId> = table
+            .rows
+            .iter()
+            .flat_map(|row| &row.tags)
+            .map(|tag| TagId::from_name(tag))
+            .collect();
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         let report = ImportReport {
             applied: apply,
@@ -73,7 +83,11 @@ impl Vault {
             header: table.header,
         };
         if let (true, Some(deck)) = (apply, id) {
-            let cards: Vec<NewCard> = table.rows.into_iter().map(|row| row.into_card(deck)).collect();
+            let cards: Vec<NewCard> = table
+                .rows
+                .into_iter()
+                .map(|row| row.into_card(deck))
+                .collect();
             self.add_cards(&cards)?;
         }
         Ok(report)
@@ -82,13 +96,26 @@ impl Vault {
 
 impl Row {
     fn into_card(self, deck: DeckId) -> NewCard {
-        let back = if self.back.is_empty() { Vec::new() } else { vec![NewItem::Text(self.back)] };
-        NewCard { deck, front: vec![NewItem::Text(self.front)], back, tags: self.tags }
+        let back = if self.back.is_empty() {
+            Vec::new()
+        } else {
+            vec![NewItem::Text(self.back)]
+        };
+        NewCard {
+            deck,
+            front: vec![NewItem::Text(self.front)],
+            back,
+            tags: self.tags,
+        }
     }
 }
 
 fn read_table(path: &Path) -> VaultResult<Table> {
-    let failed = |source| VaultError::File { doing: "read", path: path.to_owned(), source };
+    let failed = |source| VaultError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     if bytes > limit::IMPORT_BYTES_MAX {
@@ -105,7 +132,11 @@ fn read_table(path: &Path) -> VaultResult<Table> {
         .comment(None)
         .from_reader(file);
     let mut table = Table::default();
-    let mut columns = Columns { front: 0, back: 1, tags: Some(2) };
+    let mut columns = Columns {
+        front: 0,
+        back: 1,
+        tags: Some(2),
+    };
     let mut record = csv::ByteRecord::new();
     let mut first = true;
     loop {
@@ -184,7 +215,11 @@ fn row(record: &csv::ByteRecord, columns: &Columns) -> Result<Row, String> {
         .filter(|tag| !tag.is_empty())
         .map(str::to_owned)
         .collect();
-    if tags.len() > domain::limit::CARD_TAGS_MAX || tags.iter().any(|tag| tag.len() > domain::limit::NAME_BYTES_MAX) {
+    if tags.len() > domain::limit::CARD_TAGS_MAX
+        || tags
+            .iter()
+            .any(|tag| tag.len() > domain::limit::NAME_BYTES_MAX)
+    {
         return Err("it has too many tags, or one that is too long".to_owned());
     }
     Ok(Row { front, back, tags })
@@ -194,9 +229,18 @@ fn row(record: &csv::ByteRecord, columns: &Columns) -> Result<Row, String> {
 fn header(record: &csv::ByteRecord) -> Option<Columns> {
     let names: Vec<String> = record
         .iter()
-        .map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_lowercase())
+        .map(|name| {
+            String::from_utf8_lossy(name)
+                .trim_start_matches('\u{feff}')
+                .trim()
+                .to_lowercase()
+        })
         .collect();
-    let named = |wanted: &[&str]| names.iter().position(|name| wanted.contains(&name.as_str()));
+    let named = |wanted: &[&str]| {
+        names
+            .iter()
+            .position(|name| wanted.contains(&name.as_str()))
+    };
     Some(Columns {
         front: named(&["front", "question"])?,
         back: named(&["back", "answer"])?,
@@ -205,8 +249,15 @@ fn header(record: &csv::ByteRecord) -> Option<Columns> {
 }
 
 fn delimiter(path: &Path) -> u8 {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if matches!(ending.as_str(), "tsv" | "tab" | "txt") { b'\t' } else { b',' }
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    if matches!(ending.as_str(), "tsv" | "tab" | "txt") {
+        b'\t'
+    } else {
+        b','
+    }
 }
 
 #[cfg(test)]
@@ -222,21 +273,34 @@ mod tests {
 
     #[test]
     fn rows_become_cards_and_the_rest_is_reported_by_line() {
-        let table = read("a.tsv", "\u{feff}Oslo\tNorway\teurope north\n\tempty\nalone\nRome\tItaly\n");
+        let table = read(
+            "a.tsv",
+            "\u{feff}Oslo\tNorway\teurope north\n\tempty\nalone\nRome\tItaly\n",
+        );
         let fronts: Vec<&str> = table.rows.iter().map(|row| row.front.as_str()).collect();
         assert_eq!(fronts, ["Oslo", "Rome"]);
         assert_eq!(table.rows[0].tags, ["europe", "north"]);
         let skipped: Vec<u64> = table.skipped_rows.iter().map(|row| row.line).collect();
-        assert_eq!((skipped, table.rows_read, table.header), (vec![2, 3], 4, false));
+        assert_eq!(
+            (skipped, table.rows_read, table.header),
+            (vec![2, 3], 4, false)
+        );
     }
 
     #[test]
     fn a_header_may_order_the_columns() {
-        let table = read("a.csv", "Tags,Back,Front\nx;y,\"Norway, the country\",Oslo\n");
+        let table = read(
+            "a.csv",
+            "Tags,Back,Front\nx;y,\"Norway, the country\",Oslo\n",
+        );
         assert!(table.header);
         assert_eq!(
             table.rows,
-            [Row { front: "Oslo".into(), back: "Norway, the country".into(), tags: vec!["x".into(), "y".into()] }]
+            [Row {
+                front: "Oslo".into(),
+                back: "Norway, the country".into(),
+                tags: vec!["x".into(), "y".into()]
+            }]
         );
     }
 

@@ -27,7 +27,9 @@ pub(crate) trait ReadRows {
 
     /// A row, read.
     fn read<T: for<'b> minicbor::Decode<'b, ()>>(&self, key: &[u8]) -> VaultResult<Option<T>> {
-        let Some(bytes) = self.row(key)? else { return Ok(None) };
+        let Some(bytes) = self.row(key)? else {
+            return Ok(None);
+        };
         row::decode(&bytes).map(Some).map_err(|_| damaged(key))
     }
 }
@@ -63,5 +65,7 @@ impl Rows for Scratch {
 
 /// The error of a row that cannot be read.
 pub(crate) fn damaged(key: &[u8]) -> VaultError {
-    VaultError::Damaged { row: key.iter().map(|byte| format!("{byte:02x}")).collect() }
+    VaultError::Damaged {
+        row: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
 }

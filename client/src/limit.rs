@@ -48,9 +48,6 @@ pub(crate) const IMPORT_SKIPPED_SHOWN_MAX: usize = 1_000;
 /// Rows that a rebuild of the index writes in one commit.
 pub(crate) const REBUILD_ROWS_PER_COMMIT: usize = 2_000;
 
-/// Unconfirmed blobs offered to the server in one session, and wanted blobs asked for at a time.
-pub(crate) const BLOB_PAGE_MAX: usize = 10_000;
-
 /// A clock reading that is further ahead of ours than this is taken as broken and does not pull our logical clock along:
 /// ten years, because a device that is wrong by less must still sort after what it has seen.
 pub(crate) const CLOCK_AHEAD_MS_MAX: i64 = 10 * 366 * 24 * 3_600 * 1_000;

@@ -163,7 +163,11 @@ pub(crate) fn put_open_page<R: Rows>(rows: &mut R, deck: DeckId, page: &OpenPage
 }
 
 /// The segment of a month that is being filled, by device.
-pub(crate) fn open_segment<R: ReadRows>(rows: &R, device: DeviceId, month: u32) -> VaultResult<u16> {
+pub(crate) fn open_segment<R: ReadRows>(
+    rows: &R,
+    device: DeviceId,
+    month: u32,
+) -> VaultResult<u16> {
     Ok(rows.read(&segment_key(device, month))?.unwrap_or(0))
 }
 

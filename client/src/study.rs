@@ -8,7 +8,9 @@ use domain::{CardId, CardState, DeckId, UnixMs};
 
 use crate::index::row::DayRow;
 use crate::index::{CardRow, DeckRow, ReadRows, key};
-use crate::vault::{Answer, CardShown, Reviewed, StudyCounts, StudySummary, Undone, Vault, VaultError, VaultResult};
+use crate::vault::{
+    Answer, CardShown, Reviewed, StudyCounts, StudySummary, Undone, Vault, VaultError, VaultResult,
+};
 
 /// New cards looked at for each that may be asked today; they stand nearly in the order in which they were made.
 const NEW_LOOKED_AT: usize = 4;
@@ -31,7 +33,11 @@ impl Vault {
         let mut candidates = Vec::new();
         let mut left = BTreeMap::new();
         for (id, deck) in self.deck_rows()? {
-            let chosen = if decks.is_empty() { !deck.archived } else { decks.contains(&id) };
+            let chosen = if decks.is_empty() {
+                !deck.archived
+            } else {
+                decks.contains(&id)
+            };
             if !chosen || !deck.visible {
                 continue;
             }
@@ -41,46 +47,93 @@ impl Vault {
             left.insert(id, limits);
         }
         let queue = queue::build(candidates, today, &left, 0);
-        Ok(StudySession { session: Session::new(queue), answered: Vec::new(), undone: 0 })
+        Ok(StudySession {
+            session: Session::new(queue),
+            answered: Vec::new(),
+            undone: 0,
+        })
     }
 
     fn limits_left(&self, id: DeckId, deck: &DeckRow) -> VaultResult<DailyLimits> {
         let (new, review) = self.settings().daily_figures();
-        let limits =
-            DailyLimits { new: deck.new_per_day.unwrap_or(new), review: deck.reviews_per_day.unwrap_or(review) };
-        let day: DayRow = self.store().read(&key::day(id, self.today()))?.unwrap_or_default();
-        Ok(limits.less(Done { new: day.new, review: day.reviews }))
+        let limits = DailyLimits {
+            new: deck.new_per_day.unwrap_or(new),
+            review: deck.reviews_per_day.unwrap_or(review),
+        };
+        let day: DayRow = self
+            .store()
+            .read(&key::day(id, self.today()))?
+            .unwrap_or_default();
+        Ok(limits.less(Done {
+            new: day.new,
+            review: day.reviews,
+        }))
     }
 
     fn due_candidates(&self, deck: DeckId, into: &mut Vec<Candidate>) -> VaultResult<()> {
         let today = self.today();
         for entry in self.store().scan(&key::due_of(deck, key::CLASS_DUE)) {
             let (key, _) = entry?;
-            let Some((due, box_number, card)) = key::read_due(&key) else { continue };
+            let Some((due, box_number, card)) = key::read_due(&key) else {
+                continue;
+            };
             if due.is_some_and(|due| due > today) {
                 break;
             }
-            let state = CardState { box_number, due, ..CardState::default() };
-            into.push(Candidate { card, deck, state, created_at: UnixMs(0), note: None });
+            let state = CardState {
+                box_number,
+                due,
+                ..CardState::default()
+            };
+            into.push(Candidate {
+                card,
+                deck,
+                state,
+                created_at: UnixMs(0),
+                note: None,
+            });
         }
         Ok(())
     }
 
-    fn new_candidates(&self, deck: DeckId, limit: u32, into: &mut Vec<Candidate>) -> VaultResult<()> {
-        let bound = usize::try_from(limit).unwrap_or(usize::MAX).saturating_mul(NEW_LOOKED_AT);
-        for entry in self.store().scan(&key::due_of(deck, key::CLASS_NEW)).take(bound) {
+    fn new_candidates(
+        &self,
+        deck: DeckId,
+        limit: u32,
+        into: &mut Vec<Candidate>,
+    ) -> VaultResult<()> {
+        let bound = usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(NEW_LOOKED_AT);
+        for entry in self
+            .store()
+            .scan(&key::due_of(deck, key::CLASS_NEW))
+            .take(bound)
+        {
             let (key, _) = entry?;
-            let Some((_, _, card)) = key::read_due(&key) else { continue };
-            let Some(row): Option<CardRow> = self.store().read(&key::card(card))? else { continue };
+            let Some((_, _, card)) = key::read_due(&key) else {
+                continue;
+            };
+            let Some(row): Option<CardRow> = self.store().read(&key::card(card))? else {
+                continue;
+            };
             let created_at = UnixMs(row.created_ms);
-            into.push(Candidate { card, deck, state: CardState::default(), created_at, note: None });
+            into.push(Candidate {
+                card,
+                deck,
+                state: CardState::default(),
+                created_at,
+                note: None,
+            });
         }
         Ok(())
     }
 
     /// Whether a card of the queue is still to be asked.
     fn is_to_be_asked(&self, turn: Turn) -> VaultResult<bool> {
-        let Some(row): Option<CardRow> = self.store().read(&key::card(turn.card))? else { return Ok(false) };
+        let Some(row): Option<CardRow> = self.store().read(&key::card(turn.card))? else {
+            return Ok(false);
+        };
         let deck: Option<DeckRow> = self.store().read(&key::deck(row.deck))?;
         let shown = row.visible && deck.is_some_and(|deck| deck.visible);
         Ok(shown && !row.suspended && (turn.repeat || row.is_due(self.today())))
@@ -94,7 +147,9 @@ impl StudySession {
     /// # Errors
     /// The index cannot be read.
     pub fn current(&mut self, vault: &Vault) -> VaultResult<Option<CardShown>> {
-        self.turn(vault)?.map(|turn| vault.card(turn.card)).transpose()
+        self.turn(vault)?
+            .map(|turn| vault.card(turn.card))
+            .transpose()
     }
 
     /// Records the answer to the present card. It is durable when this returns.
@@ -102,7 +157,9 @@ impl StudySession {
     /// # Errors
     /// There is no card left, or the answer cannot be recorded; then the card is still the present one.
     pub fn answer(&mut self, vault: &mut Vault, answer: Answer) -> VaultResult<Reviewed> {
-        let turn = self.turn(vault)?.ok_or_else(|| VaultError::Refused("there is no card left to answer".to_owned()))?;
+        let turn = self
+            .turn(vault)?
+            .ok_or_else(|| VaultError::Refused("there is no card left to answer".to_owned()))?;
         let reviewed = vault.answer(turn.card, answer, turn.repeat)?;
         self.session.answered(turn, answer.grade, vault.now().at);
         self.answered.push(crate::vault::grade_name(answer.grade));
@@ -128,7 +185,11 @@ impl StudySession {
     pub fn counts(&self) -> StudyCounts {
         let (new, learning, due) = self.session.left();
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
-        StudyCounts { new: count(new), learning: count(learning), due: count(due) }
+        StudyCounts {
+            new: count(new),
+            learning: count(learning),
+            due: count(due),
+        }
     }
 
     /// Whether the present card was wrong before in this sitting.
@@ -150,7 +211,11 @@ impl StudySession {
             *by_grade.entry((*grade).to_owned()).or_default() += 1;
         }
         let answered = u64::try_from(self.answered.len()).unwrap_or(u64::MAX);
-        Ok(StudySummary { answered, by_grade, undone: self.undone })
+        Ok(StudySummary {
+            answered,
+            by_grade,
+            undone: self.undone,
+        })
     }
 
     /// Leaves a card out of this sitting.

@@ -34,14 +34,15 @@ use domain::{Day, DeviceId, DocId, IncarnationId, VaultId};
 use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 
 pub use error::{VaultError, VaultErrorKind, VaultResult};
-pub use join::Joining;
 pub use input::{Answer, CardEdit, MediaFileError, NewCard, NewItem, NewMedia};
+pub use join::Joining;
 pub use query::{Query, QueryError};
-pub(crate) use why::grade_name;
 pub use view::{
-    BlobNotTaken, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, ImportReport, ItemShown, Reviewed,
-    SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, VerifyReport, Why,
+    BlobNotTaken, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, ImportReport,
+    ItemShown, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone,
+    VerifyReport, Why,
 };
+pub(crate) use why::grade_name;
 
 use crate::clock::{Clock, Moment};
 use crate::index::{ReadRows, SettingsRow, key};
@@ -94,7 +95,14 @@ impl Vault {
             retired: Vec::new(),
             changes_refused: None,
         };
-        let mut vault = Self { dir: dir.to_owned(), store, blobs, local, settings: Arc::default(), clock };
+        let mut vault = Self {
+            dir: dir.to_owned(),
+            store,
+            blobs,
+            local,
+            settings: Arc::default(),
+            clock,
+        };
         vault.write(|tx| {
             local_state::write(&mut tx.writer, &tx.local);
             tx.begin_settings()
@@ -115,7 +123,14 @@ impl Vault {
         let local = local_state::read(&store)?;
         let settings: Option<SettingsRow> = store.read(key::SETTINGS)?;
         let settings = Arc::new(settings.unwrap_or_default());
-        let mut vault = Self { dir: dir.to_owned(), store, blobs, local, settings, clock: Clock::System };
+        let mut vault = Self {
+            dir: dir.to_owned(),
+            store,
+            blobs,
+            local,
+            settings,
+            clock: Clock::System,
+        };
         vault.resume_rebuild()?;
         // A short journal may wait: it is durable, and a change for every single review would cost more than it is worth.
         if vault.journal_len()? >= limit::JOURNAL_EVENTS_MAX {
@@ -177,7 +192,8 @@ impl write::Tx<'_> {
     /// Begins the settings document of the present vault id, and names this device in it.
     pub(crate) fn begin_settings(&mut self) -> VaultResult<()> {
         let document = DocId::settings(self.local.vault);
-        self.writer.adopt(document, vec![settings::genesis().to_vec()])?;
+        self.writer
+            .adopt(document, vec![settings::genesis().to_vec()])?;
         let (device, name) = (self.local.device, self.local.device_name.clone());
         self.edit_settings(|doc| settings::set_device_name(doc, device, &name))
     }
@@ -191,7 +207,9 @@ fn options(who: &str, hold: Hold) -> StoreOptions {
             Hold::Long => LockKind::Long,
         },
         wait: limit::VAULT_WAIT,
-        schema: |after, changes| domain::intake::check_schema(after, changes).map_err(|why| why.to_string()),
+        schema: |after, changes| {
+            domain::intake::check_schema(after, changes).map_err(|why| why.to_string())
+        },
         runtime_dir: None,
     }
 }
@@ -199,6 +217,14 @@ fn options(who: &str, hold: Hold) -> StoreOptions {
 /// Makes the vault's folder, readable by its owner only.
 fn create_private(dir: &Path) -> VaultResult<()> {
     use std::os::unix::fs::DirBuilderExt;
-    let failed = |source| VaultError::File { doing: "create", path: dir.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)
+    let failed = |source| VaultError::File {
+        doing: "create",
+        path: dir.to_owned(),
+        source,
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(failed)
 }

@@ -8,9 +8,7 @@ use domain::digest::card_digest;
 use domain::document::cards::CardView;
 use domain::{BlobHash, CardId, Day, DeckId, DocId, Epoch, Event, Kind, schedule};
 
-use super::row::{
-    self, BlobRow, CardRow, ConflictsRow, DayRow, StateRow, SumRow, TotalsRow,
-};
+use super::row::{self, BlobRow, CardRow, ConflictsRow, DayRow, StateRow, SumRow, TotalsRow};
 use super::{ReadRows, Rows, key};
 use crate::limit;
 use crate::vault::{VaultError, VaultResult};
@@ -25,7 +23,11 @@ pub(crate) struct Indexer<'a, R> {
 
 impl<'a, R: Rows> Indexer<'a, R> {
     pub(crate) fn new(rows: &'a mut R, epochs: &'a [Epoch]) -> Self {
-        Self { rows, epochs, blobs: BTreeSet::new() }
+        Self {
+            rows,
+            epochs,
+            blobs: BTreeSet::new(),
+        }
     }
 
     /// Ends the work and tells which blobs gained their first or lost their last card.
@@ -37,7 +39,8 @@ impl<'a, R: Rows> Indexer<'a, R> {
     pub(crate) fn card(&mut self, view: &CardView, page: DocId) -> VaultResult<()> {
         let old: Option<CardRow> = self.rows.read(&key::card(view.id))?;
         if let Some(old) = &old
-            && (old.page < page || old.same_content(&CardRow::new(view, page, old.state, old.events)))
+            && (old.page < page
+                || old.same_content(&CardRow::new(view, page, old.state, old.events)))
         {
             return Ok(());
         }
@@ -46,7 +49,11 @@ impl<'a, R: Rows> Indexer<'a, R> {
     }
 
     /// Adds events of one card; those already known change nothing. They are kept also while the card itself is unknown.
-    pub(crate) fn events(&mut self, card: CardId, new: impl IntoIterator<Item = Event>) -> VaultResult<()> {
+    pub(crate) fn events(
+        &mut self,
+        card: CardId,
+        new: impl IntoIterator<Item = Event>,
+    ) -> VaultResult<()> {
         let before = read_events(self.rows, card)?;
         let mut after = before.clone();
         after.extend(new);
@@ -54,7 +61,9 @@ impl<'a, R: Rows> Indexer<'a, R> {
             return Ok(());
         }
         self.write_events(card, &before, &after)?;
-        let Some(old) = self.rows.read::<CardRow>(&key::card(card))? else { return Ok(()) };
+        let Some(old) = self.rows.read::<CardRow>(&key::card(card))? else {
+            return Ok(());
+        };
         self.settle(&old.view(card), old.page, Some(&old), [&before, &after])
     }
 
@@ -92,7 +101,8 @@ impl<'a, R: Rows> Indexer<'a, R> {
     /// The place in the order of study.
     fn place(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) {
         let place = |row: &CardRow| {
-            row.can_be_studied().then(|| key::due(row.deck, row.state.due(), row.state.box_number, card))
+            row.can_be_studied()
+                .then(|| key::due(row.deck, row.state.due(), row.state.box_number, card))
         };
         let (old, new) = (old.and_then(place), place(new));
         if old == new {
@@ -133,9 +143,12 @@ impl<'a, R: Rows> Indexer<'a, R> {
     ) -> VaultResult<()> {
         let mut changes: BTreeMap<(DeckId, Day), [i64; 2]> = BTreeMap::new();
         let mut count = |(deck, events): (DeckId, &BTreeSet<Event>), by: i64| {
-            let [first, rest @ ..] = &*study_days(events) else { return };
+            let [first, rest @ ..] = &*study_days(events) else {
+                return;
+            };
             changes.entry((deck, *first)).or_default()[0] += by;
-            rest.iter().for_each(|day| changes.entry((deck, *day)).or_default()[1] += by);
+            rest.iter()
+                .for_each(|day| changes.entry((deck, *day)).or_default()[1] += by);
         };
         if let Some(old) = old {
             count(old, -1);
@@ -147,15 +160,34 @@ impl<'a, R: Rows> Indexer<'a, R> {
             }
             let key = key::day(deck, day);
             let row: DayRow = self.rows.read(&key)?.unwrap_or_default();
-            let add = |count: u32, by: i64| u32::try_from(i64::from(count).saturating_add(by)).unwrap_or(0);
-            self.put_or_forget(key, DayRow { new: add(row.new, new), reviews: add(row.reviews, reviews) });
+            let add = |count: u32, by: i64| {
+                u32::try_from(i64::from(count).saturating_add(by)).unwrap_or(0)
+            };
+            self.put_or_forget(
+                key,
+                DayRow {
+                    new: add(row.new, new),
+                    reviews: add(row.reviews, reviews),
+                },
+            );
         }
         Ok(())
     }
 
     /// Who names which blob.
-    fn references(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) -> VaultResult<()> {
-        let named = |row: &CardRow| if row.visible { row.blobs() } else { BTreeMap::new() };
+    fn references(
+        &mut self,
+        card: CardId,
+        old: Option<&CardRow>,
+        new: &CardRow,
+    ) -> VaultResult<()> {
+        let named = |row: &CardRow| {
+            if row.visible {
+                row.blobs()
+            } else {
+                BTreeMap::new()
+            }
+        };
         let (old, new) = (old.map(named).unwrap_or_default(), named(new));
         for (blob, reference) in &new {
             if old.get(blob) != Some(reference) {
@@ -190,10 +222,20 @@ impl<'a, R: Rows> Indexer<'a, R> {
 
     fn conflicts(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) {
         let count = |row: &CardRow| if row.visible { row.conflicts.len() } else { 0 };
-        change_conflicts(self.rows, card.as_bytes(), false, old.map_or(0, count), count(new));
+        change_conflicts(
+            self.rows,
+            card.as_bytes(),
+            false,
+            old.map_or(0, count),
+            count(new),
+        );
     }
 
-    fn put_or_forget<T: Default + PartialEq + minicbor::Encode<()>>(&mut self, key: key::Key, row: T) {
+    fn put_or_forget<T: Default + PartialEq + minicbor::Encode<()>>(
+        &mut self,
+        key: key::Key,
+        row: T,
+    ) {
         if row == T::default() {
             self.rows.set(key, None);
         } else {
@@ -209,13 +251,19 @@ impl<'a, R: Rows> Indexer<'a, R> {
     ) -> VaultResult<()> {
         let rows = |events: &BTreeSet<Event>| {
             let events: Vec<&Event> = events.iter().collect();
-            events.chunks(limit::EVENTS_PER_ROW_MAX).map(|row| row::encode_events(row.iter().copied())).collect::<Vec<_>>()
+            events
+                .chunks(limit::EVENTS_PER_ROW_MAX)
+                .map(|row| row::encode_events(row.iter().copied()))
+                .collect::<Vec<_>>()
         };
         let before = rows(before);
         for (number, new) in rows(after).into_iter().enumerate() {
             if before.get(number) != Some(&new) {
-                let number = u16::try_from(number)
-                    .map_err(|_| VaultError::Limit(format!("card {card} has more events than this version can hold")))?;
+                let number = u16::try_from(number).map_err(|_| {
+                    VaultError::Limit(format!(
+                        "card {card} has more events than this version can hold"
+                    ))
+                })?;
                 self.rows.set(key::events(card, number), Some(new));
             }
         }
@@ -255,7 +303,10 @@ pub(crate) fn change_conflicts<R: Rows>(
         return;
     }
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let row = ConflictsRow { of_deck, count: count(new) };
+    let row = ConflictsRow {
+        of_deck,
+        count: count(new),
+    };
     rows.set(key::conflicts(place), (new > 0).then(|| row::encode(&row)));
 }
 

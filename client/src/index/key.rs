@@ -58,7 +58,8 @@ pub(crate) const CLASS_NEW: u8 = 0;
 pub(crate) const CLASS_DUE: u8 = 1;
 
 fn join(prefix: &[u8], parts: &[&[u8]]) -> Key {
-    let mut key = Vec::with_capacity(prefix.len() + parts.iter().map(|part| part.len()).sum::<usize>());
+    let mut key =
+        Vec::with_capacity(prefix.len() + parts.iter().map(|part| part.len()).sum::<usize>());
     key.extend_from_slice(prefix);
     parts.iter().for_each(|part| key.extend_from_slice(part));
     key
@@ -92,7 +93,16 @@ pub(crate) fn due_of(deck: DeckId, class: u8) -> Key {
 /// Place of a card in the order of study.
 pub(crate) fn due(deck: DeckId, due: Option<Day>, box_number: u8, card: CardId) -> Key {
     let (class, day) = due.map_or((CLASS_NEW, 0), |day| (CLASS_DUE, day_sorted(day)));
-    join(b"id", &[deck.as_bytes(), &[class], &day.to_be_bytes(), &[box_number], card.as_bytes()])
+    join(
+        b"id",
+        &[
+            deck.as_bytes(),
+            &[class],
+            &day.to_be_bytes(),
+            &[box_number],
+            card.as_bytes(),
+        ],
+    )
 }
 
 /// Reads back due day, box and card of a key of `due`.
@@ -190,9 +200,19 @@ mod tests {
             due(deck, Some(Day(20_001)), 1, card),
         ];
         assert!(keys.is_sorted());
-        for (key, day) in keys.iter().zip([None, Some(-3), Some(20_000), Some(20_000), Some(20_001)]) {
-            assert_eq!(read_due(key).map(|(read, _, read_card)| (read, read_card)), Some((day.map(Day), card)));
+        for (key, day) in
+            keys.iter()
+                .zip([None, Some(-3), Some(20_000), Some(20_000), Some(20_001)])
+        {
+            assert_eq!(
+                read_due(key).map(|(read, _, read_card)| (read, read_card)),
+                Some((day.map(Day), card))
+            );
         }
-        assert!(keys.iter().all(|key| key.starts_with(&due_of(deck, CLASS_NEW)) ^ key.starts_with(&due_of(deck, CLASS_DUE))));
+        assert!(
+            keys.iter()
+                .all(|key| key.starts_with(&due_of(deck, CLASS_NEW))
+                    ^ key.starts_with(&due_of(deck, CLASS_DUE)))
+        );
     }
 }

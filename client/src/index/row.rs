@@ -7,7 +7,9 @@ use domain::digest::{CardDigest, StateSum};
 use domain::document::cards::CardView;
 use domain::document::conflict::{Conflict, ConflictId, Place, Side};
 use domain::document::deck::DeckView;
-use domain::{BlobHash, CardId, CardState, Day, DeckId, DocId, Event, EventId, Item, TagId, UnixMs};
+use domain::{
+    BlobHash, CardId, CardState, Day, DeckId, DocId, Event, EventId, Item, TagId, UnixMs,
+};
 use minicbor::{Decode, Encode};
 
 use super::field::{id16, ids16};
@@ -218,20 +220,36 @@ impl CardRow {
 
     /// What its items say in words.
     pub(crate) fn texts(&self) -> impl Iterator<Item = String> + '_ {
-        self.items().filter_map(|item| item.words().map(str::to_owned))
+        self.items()
+            .filter_map(|item| item.words().map(str::to_owned))
     }
 
     /// All items, front first.
     pub(crate) fn items(&self) -> impl Iterator<Item = Item> + '_ {
-        self.front.iter().chain(&self.back).map(|stored| Item::parse(stored))
+        self.front
+            .iter()
+            .chain(&self.back)
+            .map(|stored| Item::parse(stored))
     }
 
     /// The blobs it names.
     pub(crate) fn blobs(&self) -> BTreeMap<BlobHash, ReferenceRow> {
         self.items()
             .filter_map(|item| match item {
-                Item::Image(image) => Some((image.blob, ReferenceRow { bytes: image.bytes, mime: image.mime })),
-                Item::Audio(audio) => Some((audio.blob, ReferenceRow { bytes: audio.bytes, mime: audio.mime })),
+                Item::Image(image) => Some((
+                    image.blob,
+                    ReferenceRow {
+                        bytes: image.bytes,
+                        mime: image.mime,
+                    },
+                )),
+                Item::Audio(audio) => Some((
+                    audio.blob,
+                    ReferenceRow {
+                        bytes: audio.bytes,
+                        mime: audio.mime,
+                    },
+                )),
                 Item::Text(_) | Item::Unknown(_) => None,
             })
             .collect()
@@ -295,7 +313,11 @@ pub(crate) fn decode_events(mut bytes: &[u8], into: &mut BTreeSet<Event>) -> Res
         into.insert(Event::unpack(EventId::from_bytes(*id), packed).map_err(|_| BadRow)?);
         bytes = rest;
     }
-    if bytes.is_empty() { Ok(()) } else { Err(BadRow) }
+    if bytes.is_empty() {
+        Ok(())
+    } else {
+        Err(BadRow)
+    }
 }
 
 impl CardRow {
@@ -332,13 +354,22 @@ impl CardRow {
             suspended: self.suspended,
             flag: self.flag,
             visible: self.visible,
-            conflicts: self.conflicts.iter().map(|conflict| conflict.of_card(id)).collect(),
+            conflicts: self
+                .conflicts
+                .iter()
+                .map(|conflict| conflict.of_card(id))
+                .collect(),
         }
     }
 
     /// Whether another row says the same of the card's document; state and digest aside.
     pub(crate) fn same_content(&self, other: &Self) -> bool {
-        let bare = |row: &Self| Self { state: StateRow::from(CardState::default()), events: 0, digest: [0; 32], ..row.clone() };
+        let bare = |row: &Self| Self {
+            state: StateRow::from(CardState::default()),
+            events: 0,
+            digest: [0; 32],
+            ..row.clone()
+        };
         bare(self) == bare(other)
     }
 }
@@ -348,8 +379,16 @@ impl From<&Conflict> for ConflictRow {
         let (text, index) = match conflict.place {
             Place::DeckName(_) => (ConflictText::DeckName, 0),
             Place::DeckDescription(_) => (ConflictText::DeckDescription, 0),
-            Place::Item { side: Side::Front, index, .. } => (ConflictText::Front, index),
-            Place::Item { side: Side::Back, index, .. } => (ConflictText::Back, index),
+            Place::Item {
+                side: Side::Front,
+                index,
+                ..
+            } => (ConflictText::Front, index),
+            Place::Item {
+                side: Side::Back,
+                index,
+                ..
+            } => (ConflictText::Back, index),
         };
         Self {
             text,
@@ -362,18 +401,38 @@ impl From<&Conflict> for ConflictRow {
 impl ConflictRow {
     /// The conflict of a card.
     pub(crate) fn of_card(&self, card: CardId) -> Conflict {
-        let side = if self.text == ConflictText::Back { Side::Back } else { Side::Front };
-        self.at(Place::Item { card, side, index: usize::try_from(self.index).unwrap_or(usize::MAX) })
+        let side = if self.text == ConflictText::Back {
+            Side::Back
+        } else {
+            Side::Front
+        };
+        self.at(Place::Item {
+            card,
+            side,
+            index: usize::try_from(self.index).unwrap_or(usize::MAX),
+        })
     }
 
     /// The conflict of a deck.
     pub(crate) fn of_deck(&self, deck: DeckId) -> Conflict {
-        self.at(if self.text == ConflictText::DeckDescription { Place::DeckDescription(deck) } else { Place::DeckName(deck) })
+        self.at(if self.text == ConflictText::DeckDescription {
+            Place::DeckDescription(deck)
+        } else {
+            Place::DeckName(deck)
+        })
     }
 
     fn at(&self, place: Place) -> Conflict {
-        let values = self.values.iter().map(|stored| Item::parse(stored)).collect();
-        Conflict { id: ConflictId::of(place), place, values }
+        let values = self
+            .values
+            .iter()
+            .map(|stored| Item::parse(stored))
+            .collect();
+        Conflict {
+            id: ConflictId::of(place),
+            place,
+            values,
+        }
     }
 }
 
@@ -404,7 +463,11 @@ impl DeckRow {
             reviews_per_day: self.reviews_per_day,
             pages: BTreeSet::new(),
             visible: self.visible,
-            conflicts: self.conflicts.iter().map(|conflict| conflict.of_deck(id)).collect(),
+            conflicts: self
+                .conflicts
+                .iter()
+                .map(|conflict| conflict.of_deck(id))
+                .collect(),
             skipped: 0,
         }
     }
@@ -413,9 +476,16 @@ impl DeckRow {
 impl SumRow {
     /// Adds a card that is shown, or takes it away.
     pub(crate) fn count(&mut self, card: &CardRow, add: bool) {
-        let digest = CardDigest { events: u64::from(card.events), digest: card.digest };
+        let digest = CardDigest {
+            events: u64::from(card.events),
+            digest: card.digest,
+        };
         let mut sum = self.state_sum();
-        if add { sum.add(&digest) } else { sum.remove(&digest) }
+        if add {
+            sum.add(&digest)
+        } else {
+            sum.remove(&digest)
+        }
         (self.cards, self.events, self.sum) = (sum.cards, sum.events, sum.sum);
         let change = |count: u64, counts: bool| match (counts, add) {
             (false, _) => count,
@@ -428,6 +498,10 @@ impl SumRow {
 
     /// The part that goes into the digest of the whole state.
     pub(crate) fn state_sum(&self) -> StateSum {
-        StateSum { cards: self.cards, events: self.events, sum: self.sum }
+        StateSum {
+            cards: self.cards,
+            events: self.events,
+            sum: self.sum,
+        }
     }
 }

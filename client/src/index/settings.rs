@@ -68,8 +68,15 @@ const ALL_DECKS: DeckId = DeckId::from_bytes([0; 16]);
 
 impl From<&SettingsView> for SettingsRow {
     fn from(view: &SettingsView) -> Self {
-        let tag = |(id, tag): (&TagId, &TagView)| TagRow { id: *id, name: tag.name.clone(), color: tag.color.clone() };
-        let device = |(id, name): (&DeviceId, &String)| DeviceRow { id: *id, name: name.clone() };
+        let tag = |(id, tag): (&TagId, &TagView)| TagRow {
+            id: *id,
+            name: tag.name.clone(),
+            color: tag.color.clone(),
+        };
+        let device = |(id, name): (&DeviceId, &String)| DeviceRow {
+            id: *id,
+            name: name.clone(),
+        };
         Self {
             tags: view.tags.iter().map(tag).collect(),
             devices: view.devices.iter().map(device).collect(),
@@ -104,8 +111,16 @@ impl EpochRow {
             day_from: Day(self.day_from),
             scheduler: Scheduler::Leitner(Leitner {
                 table: self.table,
-                lapse: if self.back_one { Lapse::BackOne } else { Lapse::First },
-                last: if self.retire { Last::Retire } else { Last::Repeat },
+                lapse: if self.back_one {
+                    Lapse::BackOne
+                } else {
+                    Lapse::First
+                },
+                last: if self.retire {
+                    Last::Retire
+                } else {
+                    Last::Repeat
+                },
             }),
             rollover_hour: self.rollover_hour,
         }
@@ -115,10 +130,22 @@ impl EpochRow {
 impl SettingsRow {
     /// The settings as the documents' reader gives them.
     pub(crate) fn view(&self) -> SettingsView {
-        let tag = |tag: &TagRow| (tag.id, TagView { name: tag.name.clone(), color: tag.color.clone() });
+        let tag = |tag: &TagRow| {
+            (
+                tag.id,
+                TagView {
+                    name: tag.name.clone(),
+                    color: tag.color.clone(),
+                },
+            )
+        };
         SettingsView {
             tags: self.tags.iter().map(tag).collect::<BTreeMap<_, _>>(),
-            devices: self.devices.iter().map(|device| (device.id, device.name.clone())).collect(),
+            devices: self
+                .devices
+                .iter()
+                .map(|device| (device.id, device.name.clone()))
+                .collect(),
             epochs: self.epochs(),
             rollover_hour: self.rollover_hour,
             new_per_day: self.new_per_day,
@@ -146,7 +173,11 @@ impl SettingsRow {
 
     /// A tag's name; of a tag whose settings have not arrived, its id.
     pub(crate) fn tag_name(&self, tag: TagId) -> String {
-        let found = self.tags.binary_search_by_key(&tag, |row| row.id).ok().and_then(|at| self.tags.get(at));
+        let found = self
+            .tags
+            .binary_search_by_key(&tag, |row| row.id)
+            .ok()
+            .and_then(|at| self.tags.get(at));
         found.map_or_else(|| tag.to_string(), |row| row.name.clone())
     }
 
@@ -158,7 +189,15 @@ impl SettingsRow {
     /// A device's name; of an unknown device, the beginning of its id.
     pub(crate) fn device_name(&self, device: DeviceId) -> String {
         let found = self.devices.iter().find(|row| row.id == device);
-        found.map_or_else(|| format!("device {}", device.to_string().chars().take(8).collect::<String>()), |row| row.name.clone())
+        found.map_or_else(
+            || {
+                format!(
+                    "device {}",
+                    device.to_string().chars().take(8).collect::<String>()
+                )
+            },
+            |row| row.name.clone(),
+        )
     }
 
     /// Hour at which a study day begins.
@@ -170,7 +209,8 @@ impl SettingsRow {
     pub(crate) fn daily_figures(&self) -> (u32, u32) {
         (
             self.new_per_day.unwrap_or(domain::limit::NEW_PER_DAY),
-            self.reviews_per_day.unwrap_or(domain::limit::REVIEWS_PER_DAY),
+            self.reviews_per_day
+                .unwrap_or(domain::limit::REVIEWS_PER_DAY),
         )
     }
 }

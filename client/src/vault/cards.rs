@@ -30,7 +30,10 @@ impl Vault {
     /// The deck is unknown or removed, an item is too long, or the front is empty.
     pub fn add_card(&mut self, card: &NewCard) -> VaultResult<CardId> {
         let added = self.add_cards(std::slice::from_ref(card))?;
-        added.first().copied().ok_or_else(|| VaultError::Refused("no card was given".to_owned()))
+        added
+            .first()
+            .copied()
+            .ok_or_else(|| VaultError::Refused("no card was given".to_owned()))
     }
 
     /// Adds many cards; the answer has their ids in the order given. Every few hundred are one commit, so that what was added
@@ -43,7 +46,10 @@ impl Vault {
         let ids = prepared.iter().map(|card| card.card.id).collect();
         let mut rest = prepared.as_slice();
         while let Some(first) = rest.first() {
-            let same_deck = rest.iter().take_while(|card| card.deck == first.deck).count();
+            let same_deck = rest
+                .iter()
+                .take_while(|card| card.deck == first.deck)
+                .count();
             let (run, after) = rest.split_at(same_deck);
             let mut run = run;
             while !run.is_empty() {
@@ -62,7 +68,11 @@ impl Vault {
     pub fn card_edit(&mut self, card: CardId, edit: &CardEdit) -> VaultResult<()> {
         self.write(|tx| {
             let add = tx.tags(&edit.tags)?;
-            let remove: Vec<TagId> = edit.untag.iter().map(|name| TagId::from_name(name)).collect();
+            let remove: Vec<TagId> = edit
+                .untag
+                .iter()
+                .map(|name| TagId::from_name(name))
+                .collect();
             let device = tx.device();
             tx.edit_card(card, |doc| {
                 for (side, text) in [(Side::Front, &edit.front), (Side::Back, &edit.back)] {
@@ -70,9 +80,14 @@ impl Vault {
                         cards::set_side_text(doc, card, side, text, device)?;
                     }
                 }
-                add.iter().try_for_each(|tag| cards::tag(doc, card, *tag, device))?;
-                remove.iter().try_for_each(|tag| cards::untag(doc, card, *tag, device))?;
-                edit.suspended.map_or(Ok(()), |suspended| cards::set_suspended(doc, card, suspended, device))
+                add.iter()
+                    .try_for_each(|tag| cards::tag(doc, card, *tag, device))?;
+                remove
+                    .iter()
+                    .try_for_each(|tag| cards::untag(doc, card, *tag, device))?;
+                edit.suspended.map_or(Ok(()), |suspended| {
+                    cards::set_suspended(doc, card, suspended, device)
+                })
             })
         })
     }
@@ -107,31 +122,63 @@ impl Vault {
             match row {
                 None => return Err(lookup::no_deck(&card.deck.to_string())),
                 Some(deck) if !deck.visible => {
-                    return Err(VaultError::Refused(format!("deck `{}` was removed; restore it first", deck.name)));
+                    return Err(VaultError::Refused(format!(
+                        "deck `{}` was removed; restore it first",
+                        deck.name
+                    )));
                 }
                 Some(_) => {}
             }
         }
-        cards.iter().enumerate().map(|(number, card)| self.prepare_one(card, number, now_ms)).collect()
+        cards
+            .iter()
+            .enumerate()
+            .map(|(number, card)| self.prepare_one(card, number, now_ms))
+            .collect()
     }
 
     fn prepare_one(&self, card: &NewCard, number: usize, now_ms: u64) -> VaultResult<Prepared> {
         if card.front.is_empty() {
-            return Err(VaultError::Refused("a card needs something on its front".to_owned()));
+            return Err(VaultError::Refused(
+                "a card needs something on its front".to_owned(),
+            ));
         }
-        let side = |items: &[NewItem]| items.iter().map(|item| self.prepare_item(item)).collect::<VaultResult<Vec<_>>>();
+        let side = |items: &[NewItem]| {
+            items
+                .iter()
+                .map(|item| self.prepare_item(item))
+                .collect::<VaultResult<Vec<_>>>()
+        };
         let (front, back) = (side(&card.front)?, side(&card.back)?);
-        let item_bytes = front.iter().chain(&back).map(|item| item.to_json().len()).sum();
+        let item_bytes = front
+            .iter()
+            .chain(&back)
+            .map(|item| item.to_json().len())
+            .sum();
         if item_bytes > limit::CARD_BYTES_MAX {
             return Err(VaultError::Limit(format!(
                 "the card has {item_bytes} bytes of text and may have {}; make two of it",
                 limit::CARD_BYTES_MAX
             )));
         }
-        let tags = card.tags.iter().map(|name| TagId::from_name(name)).collect();
-        let card_new =
-            cards::NewCard { id: batch_id(now_ms, number)?, front, back, tags, created_at: self.now().at };
-        Ok(Prepared { deck: card.deck, card: card_new, item_bytes, tags: card.tags.clone() })
+        let tags = card
+            .tags
+            .iter()
+            .map(|name| TagId::from_name(name))
+            .collect();
+        let card_new = cards::NewCard {
+            id: batch_id(now_ms, number)?,
+            front,
+            back,
+            tags,
+            created_at: self.now().at,
+        };
+        Ok(Prepared {
+            deck: card.deck,
+            card: card_new,
+            item_bytes,
+            tags: card.tags.clone(),
+        })
     }
 
     fn prepare_item(&self, item: &NewItem) -> VaultResult<Item> {
@@ -150,27 +197,46 @@ impl Vault {
 impl Tx<'_> {
     /// Adds the first cards of a run of one deck, as many as one change and the open page take; answers how many.
     fn add_some(&mut self, run: &[Prepared]) -> VaultResult<usize> {
-        let Some(deck_id) = run.first().map(|card| card.deck) else { return Ok(0) };
+        let Some(deck_id) = run.first().map(|card| card.deck) else {
+            return Ok(0);
+        };
         let (mut page, is_new) = self.page_for(deck_id)?;
         let room = limit::CARDS_PER_PAGE_MAX.saturating_sub(page.cards);
         let taken = fitting(run, usize::try_from(room).unwrap_or(0));
-        let names: BTreeSet<&str> = taken.iter().flat_map(|card| &card.tags).map(String::as_str).collect();
+        let names: BTreeSet<&str> = taken
+            .iter()
+            .flat_map(|card| &card.tags)
+            .map(String::as_str)
+            .collect();
         self.tags(&names.into_iter().map(str::to_owned).collect::<Vec<_>>())?;
         let device = self.device();
         self.edit(page.page, |doc| {
             if is_new {
                 cards::create(doc, deck_id)?;
             }
-            taken.iter().try_for_each(|card| cards::add(doc, &card.card, device))
+            taken
+                .iter()
+                .try_for_each(|card| cards::add(doc, &card.card, device))
         })?;
         self.edit_deck(deck_id, |doc, device| {
-            if is_new { deck::add_page(doc, page.page, device) } else { deck::touch(doc, device) }
+            if is_new {
+                deck::add_page(doc, page.page, device)
+            } else {
+                deck::touch(doc, device)
+            }
         })?;
-        page.cards = page.cards.saturating_add(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+        page.cards = page
+            .cards
+            .saturating_add(u32::try_from(taken.len()).unwrap_or(u32::MAX));
         let bytes: usize = taken.iter().map(|card| card.item_bytes).sum();
-        page.item_bytes = page.item_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        page.item_bytes = page
+            .item_bytes
+            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
         local_state::put_open_page(&mut self.writer, deck_id, &page);
-        self.refresh(page.page, &Scope::Cards(taken.iter().map(|card| card.card.id).collect()))?;
+        self.refresh(
+            page.page,
+            &Scope::Cards(taken.iter().map(|card| card.card.id).collect()),
+        )?;
         Ok(taken.len())
     }
 
@@ -185,7 +251,14 @@ impl Tx<'_> {
                 return Ok((OpenPage { cards, ..page }, false));
             }
         }
-        Ok((OpenPage { page: self.doc_id()?, cards: 0, item_bytes: 0 }, true))
+        Ok((
+            OpenPage {
+                page: self.doc_id()?,
+                cards: 0,
+                item_bytes: 0,
+            },
+            true,
+        ))
     }
 
     /// Edits a card that is known, keeps its deck alive with it, and brings its row up to date.
@@ -210,7 +283,11 @@ impl Tx<'_> {
         if ids.iter().all(|tag| self.settings.has_tag(*tag)) {
             return Ok(ids);
         }
-        self.edit_settings(|doc| names.iter().try_for_each(|name| settings::put_tag(doc, name, None).map(|_| ())))?;
+        self.edit_settings(|doc| {
+            names
+                .iter()
+                .try_for_each(|name| settings::put_tag(doc, name, None).map(|_| ()))
+        })?;
         Ok(ids)
     }
 
@@ -254,7 +331,10 @@ fn batch_id(now_ms: u64, number: usize) -> VaultResult<CardId> {
     } else {
         [random[0], random[1]] = [0, 0];
     }
-    Ok(CardId::v7(now_ms.saturating_add(number / NUMBERS_PER_MS), random))
+    Ok(CardId::v7(
+        now_ms.saturating_add(number / NUMBERS_PER_MS),
+        random,
+    ))
 }
 
 fn media_item(media: &NewMedia, blob: domain::BlobHash) -> Item {

@@ -19,7 +19,11 @@ impl Vault {
     /// # Errors
     /// The index cannot be read.
     pub fn conflicts(&self) -> VaultResult<Vec<ConflictShown>> {
-        Ok(self.open_conflicts()?.iter().map(|(deck, conflict)| show_conflict(conflict, *deck)).collect())
+        Ok(self
+            .open_conflicts()?
+            .iter()
+            .map(|(deck, conflict)| show_conflict(conflict, *deck))
+            .collect())
     }
 
     /// Settles a conflict with one of its texts, counted from 0.
@@ -29,7 +33,11 @@ impl Vault {
     pub fn conflict_pick(&mut self, id: &str, value: usize) -> VaultResult<()> {
         let (deck, conflict) = self.find_conflict(id)?;
         let keep = conflict.values.get(value).cloned().ok_or_else(|| {
-            VaultError::Refused(format!("conflict {} has {} texts; pick 1 to {0}", conflict.id, conflict.values.len()))
+            VaultError::Refused(format!(
+                "conflict {} has {} texts; pick 1 to {0}",
+                conflict.id,
+                conflict.values.len()
+            ))
         })?;
         self.settle_conflict(deck, conflict.place, &keep)
     }
@@ -41,9 +49,18 @@ impl Vault {
     pub fn conflict_join(&mut self, id: &str, text: &str) -> VaultResult<()> {
         let (deck, conflict) = self.find_conflict(id)?;
         let keep = match conflict.values.first().cloned() {
-            Some(Item::Image(image)) => Item::Image(domain::ImageItem { alt: Some(text.to_owned()), ..image }),
-            Some(Item::Audio(audio)) => Item::Audio(domain::AudioItem { alt: Some(text.to_owned()), ..audio }),
-            Some(Item::Text(item)) => Item::Text(domain::TextItem { text: text.to_owned(), ..item }),
+            Some(Item::Image(image)) => Item::Image(domain::ImageItem {
+                alt: Some(text.to_owned()),
+                ..image
+            }),
+            Some(Item::Audio(audio)) => Item::Audio(domain::AudioItem {
+                alt: Some(text.to_owned()),
+                ..audio
+            }),
+            Some(Item::Text(item)) => Item::Text(domain::TextItem {
+                text: text.to_owned(),
+                ..item
+            }),
             Some(Item::Unknown(_)) | None => Item::text(text),
         };
         self.settle_conflict(deck, conflict.place, &keep)
@@ -58,14 +75,23 @@ impl Vault {
             if row.of_deck {
                 let id = DeckId::from_bytes(place);
                 let deck: Option<DeckRow> = self.store.read(&key::deck(id))?;
-                let conflicts = deck.filter(|deck| deck.visible).map(|deck| deck.conflicts).unwrap_or_default();
+                let conflicts = deck
+                    .filter(|deck| deck.visible)
+                    .map(|deck| deck.conflicts)
+                    .unwrap_or_default();
                 found.extend(conflicts.iter().map(|conflict| (id, conflict.of_deck(id))));
             } else {
                 let id = CardId::from_bytes(place);
-                let Some(card): Option<CardRow> = self.store.read(&key::card(id))? else { continue };
+                let Some(card): Option<CardRow> = self.store.read(&key::card(id))? else {
+                    continue;
+                };
                 let deck: Option<DeckRow> = self.store.read(&key::deck(card.deck))?;
                 if deck.is_some_and(|deck| deck.visible) {
-                    found.extend(card.conflicts.iter().map(|conflict| (card.deck, conflict.of_card(id))));
+                    found.extend(
+                        card.conflicts
+                            .iter()
+                            .map(|conflict| (card.deck, conflict.of_card(id))),
+                    );
                 }
             }
         }
@@ -74,8 +100,15 @@ impl Vault {
 
     fn find_conflict(&self, wanted: &str) -> VaultResult<(DeckId, Conflict)> {
         let wanted = wanted.trim().to_lowercase();
-        let found = self.open_conflicts()?.into_iter().find(|(_, conflict)| conflict.id.to_string() == wanted);
-        found.ok_or(VaultError::NotFound { what: "conflict", wanted, list: "memoryvault conflicts list" })
+        let found = self
+            .open_conflicts()?
+            .into_iter()
+            .find(|(_, conflict)| conflict.id.to_string() == wanted);
+        found.ok_or(VaultError::NotFound {
+            what: "conflict",
+            wanted,
+            list: "memoryvault conflicts list",
+        })
     }
 
     fn settle_conflict(&mut self, deck: DeckId, place: Place, keep: &Item) -> VaultResult<()> {

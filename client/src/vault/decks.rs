@@ -65,7 +65,8 @@ impl Vault {
     /// A deck's name.
     pub(crate) fn deck_name(&self, deck: DeckId) -> VaultResult<String> {
         let row: Option<DeckRow> = self.store.read(&key::deck(deck))?;
-        row.map(|row| row.name).ok_or_else(|| lookup::no_deck(&deck.to_string()))
+        row.map(|row| row.name)
+            .ok_or_else(|| lookup::no_deck(&deck.to_string()))
     }
 
     /// All rows of decks, removed ones included.
@@ -73,8 +74,13 @@ impl Vault {
         let mut decks = Vec::new();
         for entry in self.store.scan(key::DECKS) {
             let (key, bytes) = entry?;
-            let Some(deck) = key::last16(&key).map(DeckId::from_bytes) else { continue };
-            decks.push((deck, crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?));
+            let Some(deck) = key::last16(&key).map(DeckId::from_bytes) else {
+                continue;
+            };
+            decks.push((
+                deck,
+                crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?,
+            ));
         }
         Ok(decks)
     }
@@ -95,7 +101,11 @@ impl Vault {
 
     fn deck_summaries(&self, visible: bool) -> VaultResult<Vec<DeckSummary>> {
         let mut decks = Vec::new();
-        for (id, deck) in self.deck_rows()?.into_iter().filter(|(_, deck)| deck.visible == visible) {
+        for (id, deck) in self
+            .deck_rows()?
+            .into_iter()
+            .filter(|(_, deck)| deck.visible == visible)
+        {
             let sum: SumRow = self.store.read(&key::sum(id))?.unwrap_or_default();
             decks.push(DeckSummary {
                 id,
@@ -114,10 +124,9 @@ impl Vault {
     }
 
     fn check_free(&self, name: &str, except: Option<DeckId>) -> VaultResult<()> {
-        let taken = self
-            .deck_rows()?
-            .into_iter()
-            .find(|(id, deck)| deck.visible && Some(*id) != except && deck.name.to_lowercase() == name.to_lowercase());
+        let taken = self.deck_rows()?.into_iter().find(|(id, deck)| {
+            deck.visible && Some(*id) != except && deck.name.to_lowercase() == name.to_lowercase()
+        });
         match taken {
             None => Ok(()),
             Some((id, deck)) => Err(VaultError::Refused(format!(

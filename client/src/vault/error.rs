@@ -90,7 +90,9 @@ pub enum VaultError {
     #[error("this vault syncs with no server; log in first")]
     NotLoggedIn,
     /// A row of the index or of the local state cannot be read.
-    #[error("the local index is damaged at {row}; `memoryvault verify --rebuild` makes it again from the documents")]
+    #[error(
+        "the local index is damaged at {row}; `memoryvault verify --rebuild` makes it again from the documents"
+    )]
     Damaged {
         /// Key of the row, in hexadecimal letters.
         row: String,
@@ -115,7 +117,9 @@ impl VaultError {
     /// What kind of failure it is.
     pub fn kind(&self) -> VaultErrorKind {
         match self {
-            Self::Refused(_) | Self::Query(_) | Self::NothingToUndo | Self::NotLoggedIn => VaultErrorKind::Usage,
+            Self::Refused(_) | Self::Query(_) | Self::NothingToUndo | Self::NotLoggedIn => {
+                VaultErrorKind::Usage
+            }
             Self::NoVault(_) | Self::NotFound { .. } => VaultErrorKind::NotFound,
             Self::Exists(_) | Self::Ambiguous { .. } => VaultErrorKind::Choice,
             Self::Limit(_) | Self::Item(_) => VaultErrorKind::Limit,
@@ -136,10 +140,13 @@ fn edit_kind(why: &EditError) -> VaultErrorKind {
         | EditError::TagsFull
         | EditError::Item(_)
         | EditError::TextTooLong { .. } => VaultErrorKind::Limit,
-        EditError::Name { .. } | EditError::Event(_) | EditError::Setting(_) | EditError::NoSuchItem(_) => {
-            VaultErrorKind::Usage
+        EditError::Name { .. }
+        | EditError::Event(_)
+        | EditError::Setting(_)
+        | EditError::NoSuchItem(_) => VaultErrorKind::Usage,
+        EditError::CardMissing(_) | EditError::TagMissing(_) | EditError::NoSuchConflict => {
+            VaultErrorKind::NotFound
         }
-        EditError::CardMissing(_) | EditError::TagMissing(_) | EditError::NoSuchConflict => VaultErrorKind::NotFound,
         EditError::Shape(_) => VaultErrorKind::Integrity,
         _ => VaultErrorKind::Failed,
     }

@@ -74,7 +74,12 @@ pub struct Answer {
 impl Answer {
     /// An answer given now, with nothing more known.
     pub fn now(grade: Grade) -> Self {
-        Self { grade, at: None, difficulty: None, response_ms: None }
+        Self {
+            grade,
+            at: None,
+            difficulty: None,
+            response_ms: None,
+        }
     }
 }
 
@@ -118,14 +123,26 @@ impl NewMedia {
     /// # Errors
     /// The file cannot be read, is not one of the eight allowed types, is too large, or is of the other kind.
     pub fn read(path: &Path, wanted: Kind, alt: Option<String>) -> Result<Self, MediaFileError> {
-        let read = |source| MediaFileError::Read { path: path.to_owned(), source };
+        let read = |source| MediaFileError::Read {
+            path: path.to_owned(),
+            source,
+        };
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(read)?;
-        file.take(media::limit::UPLOAD_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(read)?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        file.take(media::limit::UPLOAD_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(read)?;
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let info = media::inspect(&bytes, &name)?;
         if info.kind() != wanted {
-            return Err(MediaFileError::OtherKind { path: path.to_owned(), found: info.kind(), wanted });
+            return Err(MediaFileError::OtherKind {
+                path: path.to_owned(),
+                found: info.kind(),
+                wanted,
+            });
         }
         Ok(Self { bytes, info, alt })
     }

@@ -40,7 +40,10 @@ impl Vault {
     pub fn join(&mut self, joining: &Joining) -> VaultResult<()> {
         let account = joining.vault;
         let server = ServerKey(account.to_bytes());
-        let login = Login { active: true, ..joining.login.clone() };
+        let login = Login {
+            active: true,
+            ..joining.login.clone()
+        };
         self.fold_journal()?;
         if account == self.local.vault && self.store.server() == Some(server) {
             return self.write(|tx| {
@@ -55,7 +58,9 @@ impl Vault {
             if tx.local.vault != account {
                 tx.local.retired.push(Retired(left));
             }
-            tx.local.retired.retain(|retired| retired.0 != DocId::settings(account));
+            tx.local
+                .retired
+                .retain(|retired| retired.0 != DocId::settings(account));
             tx.local.vault = account;
             tx.local.login = Some(login);
             tx.local.quota = None;
@@ -67,7 +72,9 @@ impl Vault {
             tx.writer.outbox_fill(&retired)?;
             tx.begin_settings()?;
             tx.edit_settings(|doc| settings::absorb(doc, &own))?;
-            offers.iter().for_each(|blob| tx.writer.set(key::offer(*blob), Some(Vec::new())));
+            offers
+                .iter()
+                .for_each(|blob| tx.writer.set(key::offer(*blob), Some(Vec::new())));
             Ok(())
         })
     }

@@ -8,12 +8,20 @@ use crate::limit;
 
 /// The error of a card that is not there.
 pub(crate) fn no_card(wanted: &str) -> VaultError {
-    VaultError::NotFound { what: "card", wanted: wanted.to_owned(), list: "memoryvault card list" }
+    VaultError::NotFound {
+        what: "card",
+        wanted: wanted.to_owned(),
+        list: "memoryvault card list",
+    }
 }
 
 /// The error of a deck that is not there.
 pub(crate) fn no_deck(wanted: &str) -> VaultError {
-    VaultError::NotFound { what: "deck", wanted: wanted.to_owned(), list: "memoryvault deck list" }
+    VaultError::NotFound {
+        what: "deck",
+        wanted: wanted.to_owned(),
+        list: "memoryvault deck list",
+    }
 }
 
 impl Vault {
@@ -47,7 +55,9 @@ impl Vault {
         let mut found = Vec::new();
         for entry in self.store.scan(&prefix(key::CARDS, &letters)) {
             let (key, _) = entry?;
-            let Some(card) = key::last16(&key).map(CardId::from_bytes) else { continue };
+            let Some(card) = key::last16(&key).map(CardId::from_bytes) else {
+                continue;
+            };
             if plain(&card.to_string()).starts_with(&letters) {
                 found.push(card);
             }
@@ -57,10 +67,17 @@ impl Vault {
 
     fn find_deck(&self, wanted: &str, visible: bool) -> VaultResult<DeckId> {
         let wanted = wanted.trim();
-        let decks: Vec<(DeckId, DeckRow)> =
-            self.deck_rows()?.into_iter().filter(|(_, deck)| deck.visible == visible).collect();
+        let decks: Vec<(DeckId, DeckRow)> = self
+            .deck_rows()?
+            .into_iter()
+            .filter(|(_, deck)| deck.visible == visible)
+            .collect();
         let named = |same: &dyn Fn(&str) -> bool| -> Vec<DeckId> {
-            decks.iter().filter(|(_, deck)| same(&deck.name)).map(|(id, _)| *id).collect()
+            decks
+                .iter()
+                .filter(|(_, deck)| same(&deck.name))
+                .map(|(id, _)| *id)
+                .collect()
         };
         let exact = named(&|name| name == wanted);
         let folded = named(&|name| name.to_lowercase() == wanted.to_lowercase());
@@ -69,15 +86,24 @@ impl Vault {
                 return answer;
             }
         }
-        let Some(letters) = letters(wanted) else { return Err(no_deck(wanted)) };
-        let by_id: Vec<DeckId> =
-            decks.iter().map(|(id, _)| *id).filter(|id| plain(&id.to_string()).starts_with(&letters)).collect();
+        let Some(letters) = letters(wanted) else {
+            return Err(no_deck(wanted));
+        };
+        let by_id: Vec<DeckId> = decks
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(|id| plain(&id.to_string()).starts_with(&letters))
+            .collect();
         one("deck", wanted, &by_id).unwrap_or_else(|| Err(no_deck(wanted)))
     }
 }
 
 /// The only one, or that there are several; none where there is none.
-fn one<T: Copy + ToString>(what: &'static str, wanted: &str, found: &[T]) -> Option<VaultResult<T>> {
+fn one<T: Copy + ToString>(
+    what: &'static str,
+    wanted: &str,
+    found: &[T],
+) -> Option<VaultResult<T>> {
     match found {
         [] => None,
         [only] => Some(Ok(*only)),

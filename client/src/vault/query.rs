@@ -62,18 +62,25 @@ impl Query {
     /// # Errors
     /// [`QueryError`] names the word that was not understood and those that are.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let terms = words(text)?.iter().map(|word| wish(word)).collect::<Result<_, _>>()?;
+        let terms = words(text)?
+            .iter()
+            .map(|word| wish(word))
+            .collect::<Result<_, _>>()?;
         Ok(Self { terms })
     }
 
     /// Whether removed cards are asked for; otherwise only shown cards are.
     pub(crate) fn wants_removed(&self) -> bool {
-        self.terms.iter().any(|wish| wish.wanted && wish.term == Term::Removed)
+        self.terms
+            .iter()
+            .any(|wish| wish.wanted && wish.term == Term::Removed)
     }
 
     /// Whether a card is chosen. Whether it is shown at all is asked before.
     pub(crate) fn matches(&self, card: &CardRow, around: Surroundings<'_>) -> bool {
-        self.terms.iter().all(|wish| wish.term.holds(card, around) == wish.wanted)
+        self.terms
+            .iter()
+            .all(|wish| wish.term.holds(card, around) == wish.wanted)
     }
 }
 
@@ -81,7 +88,8 @@ impl Term {
     fn holds(&self, card: &CardRow, around: Surroundings<'_>) -> bool {
         match self {
             Term::Deck(name) => {
-                around.deck_name.to_lowercase() == *name || around.deck.to_string().starts_with(name.as_str())
+                around.deck_name.to_lowercase() == *name
+                    || around.deck.to_string().starts_with(name.as_str())
             }
             Term::Tag(tag) => card.has_tag(*tag),
             Term::Box(number) => card.state.box_number == *number,
@@ -90,7 +98,9 @@ impl Term {
             Term::Suspended => card.suspended,
             Term::Removed => !card.visible,
             Term::Conflict => !card.conflicts.is_empty(),
-            Term::Word(word) => card.texts().any(|text| text.to_lowercase().contains(word.as_str())),
+            Term::Word(word) => card
+                .texts()
+                .any(|text| text.to_lowercase().contains(word.as_str())),
         }
     }
 }
@@ -154,15 +164,24 @@ mod tests {
 
     #[test]
     fn words_keep_what_stands_in_quotes() {
-        assert_eq!(words("a  deck:\"My deck\" b"), Ok(vec!["a".into(), "deck:My deck".into(), "b".into()]));
+        assert_eq!(
+            words("a  deck:\"My deck\" b"),
+            Ok(vec!["a".into(), "deck:My deck".into(), "b".into()])
+        );
         assert_eq!(words("\"open"), Err(QueryError::Quote));
         assert_eq!(words("  "), Ok(vec![]));
     }
 
     #[test]
     fn unknown_terms_name_the_known_ones() {
-        assert_eq!(Query::parse("is:sleepy"), Err(QueryError::State("sleepy".into())));
+        assert_eq!(
+            Query::parse("is:sleepy"),
+            Err(QueryError::State("sleepy".into()))
+        );
         assert_eq!(Query::parse("box:6"), Err(QueryError::Box("6".into())));
-        assert_eq!(Query::parse("http://x.example -dash").map(|query| query.terms.len()), Ok(2));
+        assert_eq!(
+            Query::parse("http://x.example -dash").map(|query| query.terms.len()),
+            Ok(2)
+        );
     }
 }

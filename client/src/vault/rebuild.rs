@@ -48,7 +48,8 @@ impl Vault {
         })?;
         for some in changes.chunks(limit::REBUILD_ROWS_PER_COMMIT) {
             self.write(|tx| {
-                some.iter().for_each(|(key, value)| tx.writer.set(key.clone(), value.clone()));
+                some.iter()
+                    .for_each(|(key, value)| tx.writer.set(key.clone(), value.clone()));
                 Ok(())
             })?;
         }
@@ -62,7 +63,11 @@ impl Vault {
 
     /// Finishes a rebuild that was cut off.
     pub(crate) fn resume_rebuild(&mut self) -> VaultResult<()> {
-        if self.store.row(&key::local(MARK))?.is_some() { self.rebuild_index() } else { Ok(()) }
+        if self.store.row(&key::local(MARK))?.is_some() {
+            self.rebuild_index()
+        } else {
+            Ok(())
+        }
     }
 
     /// Computes the index in memory.
@@ -78,7 +83,9 @@ impl Vault {
         }
         readings.push(Reading::Events(self.journal()?));
         readings.sort_by_key(order);
-        readings.into_iter().try_for_each(|reading| computed.take(reading))?;
+        readings
+            .into_iter()
+            .try_for_each(|reading| computed.take(reading))?;
         Ok(computed)
     }
 
@@ -88,12 +95,22 @@ impl Vault {
         let mut named = BTreeSet::new();
         for entry in self.store.scan(key::BLOBS) {
             let (key, _) = entry?;
-            named.insert(key::last32(&key).map(BlobHash::from_bytes).ok_or_else(|| damaged(&key))?);
+            named.insert(
+                key::last32(&key)
+                    .map(BlobHash::from_bytes)
+                    .ok_or_else(|| damaged(&key))?,
+            );
         }
         let mut changes = Vec::new();
-        for entry in self.store.scan(key::WANTS).chain(self.store.scan(key::OFFERS)) {
+        for entry in self
+            .store
+            .scan(key::WANTS)
+            .chain(self.store.scan(key::OFFERS))
+        {
             let (key, _) = entry?;
-            let blob = key::last32(&key).map(BlobHash::from_bytes).ok_or_else(|| damaged(&key))?;
+            let blob = key::last32(&key)
+                .map(BlobHash::from_bytes)
+                .ok_or_else(|| damaged(&key))?;
             if !named.contains(&blob) {
                 changes.push((key, None));
             }
@@ -110,7 +127,9 @@ impl Vault {
         let mut events = Vec::new();
         for entry in self.store.scan(key::JOURNAL) {
             let (key, packed) = entry?;
-            let id = key::last16(&key).map(EventId::from_bytes).ok_or_else(|| damaged(&key))?;
+            let id = key::last16(&key)
+                .map(EventId::from_bytes)
+                .ok_or_else(|| damaged(&key))?;
             events.push(Event::unpack(id, &packed).map_err(|_| damaged(&key))?);
         }
         Ok(events)
@@ -139,7 +158,9 @@ impl Computed {
                 let epochs = self.settings.epochs();
                 let mut index = Indexer::new(&mut self.rows, &epochs);
                 let by_card = refresh::by_card(events);
-                by_card.into_iter().try_for_each(|(card, events)| index.events(card, events))?;
+                by_card
+                    .into_iter()
+                    .try_for_each(|(card, events)| index.events(card, events))?;
             }
             Reading::Nothing => {}
         }
@@ -215,6 +236,9 @@ fn count(len: usize) -> u64 {
 /// The bytes of a row, for tests that compare whole indexes.
 #[cfg(test)]
 pub(crate) fn stored(vault: &Vault) -> Scratch {
-    vault.store.scan(key::INDEX).collect::<Result<_, _>>().expect("the store is readable")
+    vault
+        .store
+        .scan(key::INDEX)
+        .collect::<Result<_, _>>()
+        .expect("the store is readable")
 }
-

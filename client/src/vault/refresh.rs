@@ -10,8 +10,8 @@ use domain::document::deck;
 use domain::document::{self, DocKind, events, settings};
 use domain::{CardId, ChangeHash, DeckId, DocId, Event, EventId};
 
-use super::write::Tx;
 use super::VaultResult;
+use super::write::Tx;
 use crate::index::row::decode;
 use crate::index::{CardRow, DeckRow, Rows, SettingsRow, change_conflicts, damaged, key};
 
@@ -41,18 +41,27 @@ pub(crate) enum Reading {
 /// documents of that kind belong to vault ids that were left.
 pub(crate) fn read(doc: &Automerge, id: DocId, settings: DocId, scope: &Scope) -> Reading {
     match (document::kind(doc), scope) {
-        (Some(DocKind::Settings), _) if id == settings => Reading::Settings(SettingsRow::from(&settings::read(doc))),
+        (Some(DocKind::Settings), _) if id == settings => {
+            Reading::Settings(SettingsRow::from(&settings::read(doc)))
+        }
         (Some(DocKind::Deck), _) => {
             let deck = DeckId::from(id);
             Reading::Deck(deck, DeckRow::new(&deck::read(doc, deck)))
         }
-        (Some(DocKind::Cards), Scope::Cards(touched)) => {
-            Reading::Cards(id, touched.iter().filter_map(|card| cards::read_card(doc, *card)).collect())
-        }
+        (Some(DocKind::Cards), Scope::Cards(touched)) => Reading::Cards(
+            id,
+            touched
+                .iter()
+                .filter_map(|card| cards::read_card(doc, *card))
+                .collect(),
+        ),
         (Some(DocKind::Cards), _) => Reading::Cards(id, cards::read(doc).cards),
-        (Some(DocKind::Events), Scope::Events(touched)) => {
-            Reading::Events(touched.iter().filter_map(|event| events::read_one(doc, *event)).collect())
-        }
+        (Some(DocKind::Events), Scope::Events(touched)) => Reading::Events(
+            touched
+                .iter()
+                .filter_map(|event| events::read_one(doc, *event))
+                .collect(),
+        ),
         (Some(DocKind::Events), _) => Reading::Events(events::read(doc).events),
         _ => Reading::Nothing,
     }
@@ -63,7 +72,10 @@ pub(crate) fn scope_since(doc: &Automerge, before: &[ChangeHash]) -> Scope {
     if before.is_empty() {
         return Scope::Whole;
     }
-    let before: Vec<automerge::ChangeHash> = before.iter().map(|hash| automerge::ChangeHash(hash.to_bytes())).collect();
+    let before: Vec<automerge::ChangeHash> = before
+        .iter()
+        .map(|hash| automerge::ChangeHash(hash.to_bytes()))
+        .collect();
     let touched = document::touched(doc, &before);
     match (document::kind(doc), touched.whole) {
         (Some(DocKind::Cards), false) => Scope::Cards(touched.cards),
@@ -89,7 +101,13 @@ pub(crate) fn put_deck<R: Rows>(rows: &mut R, deck: DeckId, new: &DeckRow) -> Va
         return Ok(());
     }
     let count = |row: &DeckRow| if row.visible { row.conflicts.len() } else { 0 };
-    change_conflicts(rows, deck.as_bytes(), true, old.as_ref().map_or(0, count), count(new));
+    change_conflicts(
+        rows,
+        deck.as_bytes(),
+        true,
+        old.as_ref().map_or(0, count),
+        count(new),
+    );
     rows.write(key, new);
     Ok(())
 }
@@ -107,12 +125,18 @@ impl Tx<'_> {
         match reading {
             Reading::Settings(row) => self.take_settings(row),
             Reading::Deck(deck, row) => put_deck(&mut self.writer, deck, &row),
-            Reading::Cards(page, cards) => self.index(|index| cards.iter().try_for_each(|card| index.card(card, page))),
+            Reading::Cards(page, cards) => {
+                self.index(|index| cards.iter().try_for_each(|card| index.card(card, page)))
+            }
             Reading::Events(events) => {
                 if let Some(latest) = events.iter().map(|event| event.hlc).max() {
                     self.observe(latest);
                 }
-                self.index(|index| by_card(events).into_iter().try_for_each(|(card, events)| index.events(card, events)))
+                self.index(|index| {
+                    by_card(events)
+                        .into_iter()
+                        .try_for_each(|(card, events)| index.events(card, events))
+                })
             }
             Reading::Nothing => Ok(()),
         }
@@ -138,7 +162,9 @@ impl Tx<'_> {
         self.index(|index| {
             for (key, bytes) in &rows {
                 let row: CardRow = decode(bytes).map_err(|_| damaged(key))?;
-                let card = key::last16(key).map(CardId::from_bytes).ok_or_else(|| damaged(key))?;
+                let card = key::last16(key)
+                    .map(CardId::from_bytes)
+                    .ok_or_else(|| damaged(key))?;
                 index.refold(card, &row)?;
             }
             Ok(())

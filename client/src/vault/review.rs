@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use domain::document::events;
-use domain::{CardId, CardState, Day, DeckId, DeviceId, DocId, Event, EventId, Kind, Month, schedule};
+use domain::{
+    CardId, CardState, Day, DeckId, DeviceId, DocId, Event, EventId, Kind, Month, schedule,
+};
 
 use super::input::Answer;
 use super::view::{Reviewed, Undone};
@@ -25,7 +27,12 @@ impl Vault {
     }
 
     /// As [`Vault::review`]; `repeat` marks a card that was wrong before in the same sitting, whose box does not move again.
-    pub(crate) fn answer(&mut self, card: CardId, answer: Answer, repeat: bool) -> VaultResult<Reviewed> {
+    pub(crate) fn answer(
+        &mut self,
+        card: CardId,
+        answer: Answer,
+        repeat: bool,
+    ) -> VaultResult<Reviewed> {
         self.write(|tx| tx.answer(card, answer, repeat))
     }
 
@@ -39,7 +46,13 @@ impl Vault {
             let row = tx.card_row(step.card)?;
             let moment = tx.now;
             let day = tx.day_of(moment, row.deck);
-            let event = tx.event(step.card, Kind::Void { target: step.event }, moment, day, row.state.box_number)?;
+            let event = tx.event(
+                step.card,
+                Kind::Void { target: step.event },
+                moment,
+                day,
+                row.state.box_number,
+            )?;
             tx.record(event)?;
             let row = tx.card_row(step.card)?;
             Ok(Undone {
@@ -78,20 +91,34 @@ impl Tx<'_> {
     fn answer(&mut self, card: CardId, answer: Answer, repeat: bool) -> VaultResult<Reviewed> {
         let row = self.card_row(card)?;
         if !row.visible {
-            return Err(VaultError::Refused(format!("card {card} was removed; restore it before reviewing it")));
+            return Err(VaultError::Refused(format!(
+                "card {card} was removed; restore it before reviewing it"
+            )));
         }
         let before = row.state.to_state();
         let moment = answer.at.unwrap_or(self.now);
         let day = self.day_of(moment, row.deck);
-        let kind = if repeat { Kind::Learn } else { before.kind_of_answer(day) };
+        let kind = if repeat {
+            Kind::Learn
+        } else {
+            before.kind_of_answer(day)
+        };
         let mut event = self.event(card, kind, moment, day, before.box_number)?;
         event.grade = Some(answer.grade);
         event.difficulty = answer.difficulty;
         event.response_ms = answer.response_ms.unwrap_or(0);
         event.new_box = self.state_with(&row, &event)?.box_number;
-        event.check().map_err(|why| VaultError::Refused(format!("this answer cannot be recorded: {why}")))?;
+        event
+            .check()
+            .map_err(|why| VaultError::Refused(format!("this answer cannot be recorded: {why}")))?;
         self.record(event)?;
-        local_state::push_undo(&mut self.writer, UndoStep { event: event.id, card })?;
+        local_state::push_undo(
+            &mut self.writer,
+            UndoStep {
+                event: event.id,
+                card,
+            },
+        )?;
         let after = self.card_row(card)?.state;
         Ok(Reviewed {
             event: event.id,
@@ -104,11 +131,23 @@ impl Tx<'_> {
 
     fn state_with(&self, row: &CardRow, event: &Event) -> VaultResult<CardState> {
         let events = read_events(&self.writer, event.card)?;
-        Ok(schedule::next_state(&events, event, &self.settings.epochs(), row.deck))
+        Ok(schedule::next_state(
+            &events,
+            event,
+            &self.settings.epochs(),
+            row.deck,
+        ))
     }
 
     /// An event of this device, complete but for its grade.
-    fn event(&mut self, card: CardId, kind: Kind, moment: Moment, day: Day, box_number: u8) -> VaultResult<Event> {
+    fn event(
+        &mut self,
+        card: CardId,
+        kind: Kind,
+        moment: Moment,
+        day: Day,
+        box_number: u8,
+    ) -> VaultResult<Event> {
         Ok(Event {
             id: self.event_id()?,
             card,
@@ -131,17 +170,28 @@ impl Tx<'_> {
         let hour = self.settings.rollover_hour();
         let day = moment.day(hour);
         let epochs = self.settings.epochs();
-        schedule::epoch_in_force(&epochs, deck, day).map_or(day, |epoch| moment.day(epoch.rollover_hour))
+        schedule::epoch_in_force(&epochs, deck, day)
+            .map_or(day, |epoch| moment.day(epoch.rollover_hour))
     }
 
     /// Folds as much of the journal as fits into one change of each month's document.
     fn fold_some(&mut self) -> VaultResult<()> {
         let mut by_month: BTreeMap<(DeviceId, Month), Vec<Event>> = BTreeMap::new();
-        for (key, packed) in self.writer.scan(key::JOURNAL)?.into_iter().take(limit::EVENTS_PER_CHANGE_MAX) {
-            let id = key::last16(&key).map(EventId::from_bytes).ok_or_else(|| damaged(&key))?;
+        for (key, packed) in self
+            .writer
+            .scan(key::JOURNAL)?
+            .into_iter()
+            .take(limit::EVENTS_PER_CHANGE_MAX)
+        {
+            let id = key::last16(&key)
+                .map(EventId::from_bytes)
+                .ok_or_else(|| damaged(&key))?;
             let event = Event::unpack(id, &packed).map_err(|_| damaged(&key))?;
             let month = Day::of(event.at, domain::OffsetMin(0), 0).month();
-            by_month.entry((event.device, month)).or_default().push(event);
+            by_month
+                .entry((event.device, month))
+                .or_default()
+                .push(event);
         }
         for ((device, month), events) in by_month {
             self.fold_month(device, month, &events)?;
@@ -159,7 +209,9 @@ impl Tx<'_> {
             let (now, later) = rest.split_at(room.min(rest.len()));
             if now.is_empty() {
                 segment = segment.checked_add(1).ok_or_else(|| {
-                    VaultError::Limit(format!("this device has recorded more in {month} than a vault can hold"))
+                    VaultError::Limit(format!(
+                        "this device has recorded more in {month} than a vault can hold"
+                    ))
                 })?;
                 continue;
             }
@@ -169,7 +221,8 @@ impl Tx<'_> {
                 }
                 events::append(doc, now)
             })?;
-            now.iter().for_each(|event| self.writer.set(key::journal(event.id), None));
+            now.iter()
+                .for_each(|event| self.writer.set(key::journal(event.id), None));
             rest = later;
         }
         local_state::put_open_segment(&mut self.writer, device, month.yyyymm(), segment);

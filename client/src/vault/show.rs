@@ -26,15 +26,28 @@ impl Vault {
     /// The index cannot be read.
     pub fn cards(&self, query: &Query, each: &mut dyn FnMut(CardShown) -> bool) -> VaultResult<()> {
         let today = self.today();
-        let decks: std::collections::BTreeMap<DeckId, DeckRow> = self.deck_rows()?.into_iter().collect();
+        let decks: std::collections::BTreeMap<DeckId, DeckRow> =
+            self.deck_rows()?.into_iter().collect();
         for entry in self.store.scan(key::CARDS) {
             let (key, bytes) = entry?;
-            let Some(card) = key::last16(&key).map(CardId::from_bytes) else { continue };
-            let row: CardRow = crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?;
-            let Some(deck) = decks.get(&row.deck) else { continue };
+            let Some(card) = key::last16(&key).map(CardId::from_bytes) else {
+                continue;
+            };
+            let row: CardRow =
+                crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?;
+            let Some(deck) = decks.get(&row.deck) else {
+                continue;
+            };
             let shown = row.visible && deck.visible;
-            let around = Surroundings { deck_name: &deck.name, deck: row.deck, today };
-            if (shown || query.wants_removed()) && query.matches(&row, around) && !each(self.show(card, &row, deck.name.clone())) {
+            let around = Surroundings {
+                deck_name: &deck.name,
+                deck: row.deck,
+                today,
+            };
+            if (shown || query.wants_removed())
+                && query.matches(&row, around)
+                && !each(self.show(card, &row, deck.name.clone()))
+            {
                 break;
             }
         }
@@ -43,7 +56,11 @@ impl Vault {
 
     /// A card's row as it is shown.
     pub(crate) fn show(&self, id: CardId, row: &CardRow, deck_name: String) -> CardShown {
-        let mut tags: Vec<String> = row.tags.iter().map(|tag| self.settings.tag_name(*tag)).collect();
+        let mut tags: Vec<String> = row
+            .tags
+            .iter()
+            .map(|tag| self.settings.tag_name(*tag))
+            .collect();
         tags.sort();
         CardShown {
             id,
@@ -62,7 +79,11 @@ impl Vault {
             suspended: row.suspended,
             removed: !row.visible,
             created_at_ms: row.created_ms,
-            conflicts: row.conflicts.iter().map(|conflict| show_conflict(&conflict.of_card(id), row.deck)).collect(),
+            conflicts: row
+                .conflicts
+                .iter()
+                .map(|conflict| show_conflict(&conflict.of_card(id), row.deck))
+                .collect(),
         }
     }
 }

@@ -15,7 +15,11 @@ impl Vault {
     /// # Errors
     /// The store cannot be read.
     pub fn status(&self) -> VaultResult<Status> {
-        let decks: Vec<(DeckId, DeckRow)> = self.deck_rows()?.into_iter().filter(|(_, deck)| deck.visible).collect();
+        let decks: Vec<(DeckId, DeckRow)> = self
+            .deck_rows()?
+            .into_iter()
+            .filter(|(_, deck)| deck.visible)
+            .collect();
         let mut sum = SumRow::default();
         let mut due = 0;
         for (id, _) in &decks {
@@ -27,7 +31,11 @@ impl Vault {
             due += self.due_count(*id)?;
         }
         let login = self.local.login.as_ref().filter(|login| login.active);
-        let outbox = if self.store.server().is_some() { self.store.pending()? } else { 0 };
+        let outbox = if self.store.server().is_some() {
+            self.store.pending()?
+        } else {
+            0
+        };
         Ok(Status {
             device: self.local.device_name.clone(),
             device_id: self.local.device,
@@ -77,8 +85,14 @@ impl Vault {
         for entry in self.store.scan(key::REFUSED) {
             let (key, bytes) = entry?;
             let row: RefusedRow = crate::index::row::decode(&bytes).map_err(|_| damaged(&key))?;
-            let blob = key::last32(&key).map(BlobHash::from_bytes).ok_or_else(|| damaged(&key))?;
-            refused.push(BlobNotTaken { blob, bytes: row.bytes, reason: row.reason });
+            let blob = key::last32(&key)
+                .map(BlobHash::from_bytes)
+                .ok_or_else(|| damaged(&key))?;
+            refused.push(BlobNotTaken {
+                blob,
+                bytes: row.bytes,
+                reason: row.reason,
+            });
         }
         Ok(refused)
     }
@@ -95,7 +109,10 @@ pub(crate) fn state_digest<R: ReadRows>(
     for (id, deck) in decks.iter().filter(|(_, deck)| deck.visible) {
         let row: SumRow = rows.read(&key::sum(*id))?.unwrap_or_default();
         let sum = row.state_sum();
-        all.add(&CardDigest { events: sum.events, digest: sum.sum });
+        all.add(&CardDigest {
+            events: sum.events,
+            digest: sum.sum,
+        });
         // `add` counted one card; the sum stands for all of the deck's.
         all.cards = all.cards.wrapping_sub(1).wrapping_add(sum.cards);
         views.push(deck.view(*id));
@@ -107,7 +124,12 @@ pub(crate) fn state_digest<R: ReadRows>(
         ("new_per_day", new.to_string()),
         ("reviews_per_day", reviews.to_string()),
     ];
-    shown.extend(settings.epochs_in_words().into_iter().map(|epoch| ("epoch", epoch)));
+    shown.extend(
+        settings
+            .epochs_in_words()
+            .into_iter()
+            .map(|epoch| ("epoch", epoch)),
+    );
     let digest = digest::finish(&all, &views, &view.tags, &shown);
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -18,7 +18,11 @@ impl Vault {
     ///
     /// # Errors
     /// The store fails.
-    pub fn sync_read_offers(&self, after: Option<BlobHash>, count_max: usize) -> VaultResult<OfferPage> {
+    pub fn sync_read_offers(
+        &self,
+        after: Option<BlobHash>,
+        count_max: usize,
+    ) -> VaultResult<OfferPage> {
         let mut page = OfferPage::default();
         for blob in self.listed(key::OFFERS, after.map(key::offer)) {
             let blob = blob?;
@@ -47,7 +51,11 @@ impl Vault {
     ///
     /// # Errors
     /// The store fails.
-    pub fn sync_read_wants(&self, after: Option<BlobHash>, count_max: usize) -> VaultResult<WantPage> {
+    pub fn sync_read_wants(
+        &self,
+        after: Option<BlobHash>,
+        count_max: usize,
+    ) -> VaultResult<WantPage> {
         let mut page = WantPage::default();
         for blob in self.listed(key::WANTS, after.map(key::want)) {
             let hash = blob?;
@@ -55,7 +63,11 @@ impl Vault {
                 page.more = true;
                 break;
             }
-            page.items.push(Want { hash, offset: self.blobs.part_len(&hash)?, priority: self.priority(hash)? });
+            page.items.push(Want {
+                hash,
+                offset: self.blobs.part_len(&hash)?,
+                priority: self.priority(hash)?,
+            });
         }
         Ok(page)
     }
@@ -80,11 +92,16 @@ impl Vault {
     /// The store fails.
     pub fn sync_blob_refused(&mut self, refused: &BlobRefused) -> VaultResult<()> {
         self.write(|tx| {
-            let row = RefusedRow { bytes: refused.bytes, reason: reason_word(refused.reason).to_owned() };
+            let row = RefusedRow {
+                bytes: refused.bytes,
+                reason: reason_word(refused.reason).to_owned(),
+            };
             tx.writer.write(key::refused(refused.hash), &row);
             if refused.reason == Reason::Quota {
-                tx.local.quota =
-                    Some(crate::local_state::QuotaFigures { used: refused.quota.used, limit: refused.quota.limit });
+                tx.local.quota = Some(crate::local_state::QuotaFigures {
+                    used: refused.quota.used,
+                    limit: refused.quota.limit,
+                });
             }
             Ok(())
         })
@@ -96,7 +113,9 @@ impl Vault {
     /// The store fails.
     pub fn sync_blobs_arrived(&mut self, arrived: &[BlobHash]) -> VaultResult<()> {
         self.write(|tx| {
-            arrived.iter().for_each(|blob| tx.writer.set(key::want(*blob), None));
+            arrived
+                .iter()
+                .for_each(|blob| tx.writer.set(key::want(*blob), None));
             Ok(())
         })
     }
@@ -108,7 +127,9 @@ impl Vault {
     pub fn sync_start_repair(&mut self) -> VaultResult<()> {
         let offers = self.blobs_here()?;
         self.write(|tx| {
-            offers.iter().for_each(|blob| tx.writer.set(key::offer(*blob), Some(Vec::new())));
+            offers
+                .iter()
+                .for_each(|blob| tx.writer.set(key::offer(*blob), Some(Vec::new())));
             Ok(())
         })
     }
@@ -136,21 +157,38 @@ impl Vault {
     }
 
     /// The blobs of a list, those after a key only.
-    fn listed(&self, prefix: &'static [u8], after: Option<key::Key>) -> impl Iterator<Item = VaultResult<BlobHash>> + '_ {
+    fn listed(
+        &self,
+        prefix: &'static [u8],
+        after: Option<key::Key>,
+    ) -> impl Iterator<Item = VaultResult<BlobHash>> + '_ {
         let rows = match after {
             Some(after) => self.store.scan_after(prefix, &after),
             None => self.store.scan(prefix),
         };
         rows.map(|entry| {
             let (key, _) = entry?;
-            key::last32(&key).map(BlobHash::from_bytes).ok_or_else(|| damaged(&key))
+            key::last32(&key)
+                .map(BlobHash::from_bytes)
+                .ok_or_else(|| damaged(&key))
         })
     }
 
     fn offer(&self, hash: BlobHash) -> VaultResult<Option<OfferItem>> {
-        let Some(bytes) = self.blobs.has(&hash)? else { return Ok(None) };
-        let mime = match self.store.scan(&key::references_of(hash)).next().transpose()? {
-            Some((key, value)) => row::decode::<ReferenceRow>(&value).map_err(|_| damaged(&key))?.mime,
+        let Some(bytes) = self.blobs.has(&hash)? else {
+            return Ok(None);
+        };
+        let mime = match self
+            .store
+            .scan(&key::references_of(hash))
+            .next()
+            .transpose()?
+        {
+            Some((key, value)) => {
+                row::decode::<ReferenceRow>(&value)
+                    .map_err(|_| damaged(&key))?
+                    .mime
+            }
             None => return Ok(None),
         };
         Ok(Some(OfferItem { hash, bytes, mime }))
@@ -162,8 +200,12 @@ impl Vault {
         let mut best = 0;
         for entry in self.store.scan(&key::references_of(blob)).take(8) {
             let (key, _) = entry?;
-            let card = key::last16(&key).map(domain::CardId::from_bytes).ok_or_else(|| damaged(&key))?;
-            let Some(card): Option<CardRow> = self.store.read(&key::card(card))? else { continue };
+            let card = key::last16(&key)
+                .map(domain::CardId::from_bytes)
+                .ok_or_else(|| damaged(&key))?;
+            let Some(card): Option<CardRow> = self.store.read(&key::card(card))? else {
+                continue;
+            };
             let days_away = match card.state.due_day {
                 Some(due) => i64::from(due).saturating_sub(today).max(0),
                 // New cards come a few a day, after those that are due.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use domain::{ChangeHash, DocId, IncarnationId};
 use storage::{PackBounds, Received, decode_pack, pack_hash};
-use sync_protocol::device::{AppliedHere, Apply, ChangesRefused, Config, InventoryPage, OutboxItem, Welcomed};
+use sync_protocol::device::{
+    AppliedHere, Apply, ChangesRefused, Config, InventoryPage, OutboxItem, Welcomed,
+};
 use sync_protocol::{Cursor, DocChange, DocHeads, Quota};
 
 use super::refresh::{self, Scope};
@@ -57,7 +59,7 @@ impl Vault {
             renewed.map_or(Ok(()), |identity| tx.rename_device(identity.device))
         })?;
         if renewed.is_some() {
-            self.store.renew_actor();
+            self.store.renew_actor()?;
         }
         Ok(())
     }
@@ -77,12 +79,19 @@ impl Vault {
     ///
     /// # Errors
     /// The store fails.
-    pub fn sync_read_outbox(&mut self, after: u64, bytes_max: usize) -> VaultResult<Vec<OutboxItem>> {
+    pub fn sync_read_outbox(
+        &mut self,
+        after: u64,
+        bytes_max: usize,
+    ) -> VaultResult<Vec<OutboxItem>> {
         self.fold_journal()?;
         let rows = self.store.outbox_page(after, bytes_max)?;
         let item = |row: storage::OutboxItem| OutboxItem {
             lseq: row.lseq,
-            item: DocChange { doc: row.doc, change: row.change },
+            item: DocChange {
+                doc: row.doc,
+                change: row.change,
+            },
         };
         Ok(rows.into_iter().map(item).collect())
     }
@@ -145,11 +154,16 @@ impl Vault {
         // A page with a pack that cannot be read does not move the cursor: the next session gets it again.
         let cursor = apply.cursor.filter(|_| damaged_packs == 0);
         self.write(|tx| {
-            let mut done = AppliedHere { set_aside: damaged_packs, ..AppliedHere::default() };
+            let mut done = AppliedHere {
+                set_aside: damaged_packs,
+                ..AppliedHere::default()
+            };
             for (doc, received) in tx.receive_all(changes)? {
                 let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
                 done.fresh += count(received.applied.len());
-                done.set_aside = done.set_aside.saturating_add(u32::try_from(received.set_aside.len()).unwrap_or(u32::MAX));
+                done.set_aside = done
+                    .set_aside
+                    .saturating_add(u32::try_from(received.set_aside.len()).unwrap_or(u32::MAX));
                 tx.refresh_received(doc, &received)?;
             }
             tx.move_cursor(cursor)?;
@@ -162,14 +176,26 @@ impl Vault {
     ///
     /// # Errors
     /// The store fails.
-    pub fn sync_read_inventory(&self, after: Option<DocId>, count_max: usize) -> VaultResult<InventoryPage> {
+    pub fn sync_read_inventory(
+        &self,
+        after: Option<DocId>,
+        count_max: usize,
+    ) -> VaultResult<InventoryPage> {
         let ids = self.store.document_ids()?;
-        let mut left = ids.into_iter().filter(|doc| after.is_none_or(|after| *doc > after) && !self.is_retired(*doc));
+        let mut left = ids
+            .into_iter()
+            .filter(|doc| after.is_none_or(|after| *doc > after) && !self.is_retired(*doc));
         let mut items = Vec::new();
         for doc in left.by_ref().take(count_max) {
-            items.push(DocHeads { doc, heads: self.store.heads(doc)? });
+            items.push(DocHeads {
+                doc,
+                heads: self.store.heads(doc)?,
+            });
         }
-        Ok(InventoryPage { items, more: left.next().is_some() })
+        Ok(InventoryPage {
+            items,
+            more: left.next().is_some(),
+        })
     }
 
     /// Where this device stands in the server's log.
@@ -197,7 +223,10 @@ impl Tx<'_> {
     }
 
     /// Takes changes in, and orders what was taken so that settings come first and events last.
-    fn receive_all(&mut self, changes: BTreeMap<DocId, Vec<Vec<u8>>>) -> VaultResult<Vec<(DocId, Received)>> {
+    fn receive_all(
+        &mut self,
+        changes: BTreeMap<DocId, Vec<Vec<u8>>>,
+    ) -> VaultResult<Vec<(DocId, Received)>> {
         let settings = DocId::settings(self.local.vault);
         let mut received = Vec::new();
         for (doc, changes) in changes {
@@ -206,7 +235,10 @@ impl Tx<'_> {
             received.push(((doc != settings, kind), doc, outcome));
         }
         received.sort_by_key(|(order, doc, _)| (*order, *doc));
-        Ok(received.into_iter().map(|(_, doc, outcome)| (doc, outcome)).collect())
+        Ok(received
+            .into_iter()
+            .map(|(_, doc, outcome)| (doc, outcome))
+            .collect())
     }
 
     fn refresh_received(&mut self, doc: DocId, received: &Received) -> VaultResult<()> {
@@ -224,5 +256,8 @@ impl Tx<'_> {
 }
 
 fn figures(quota: Quota) -> QuotaFigures {
-    QuotaFigures { used: quota.used, limit: quota.limit }
+    QuotaFigures {
+        used: quota.used,
+        limit: quota.limit,
+    }
 }

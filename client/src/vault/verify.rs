@@ -18,18 +18,31 @@ impl Vault {
             format!("document {document} has lost changes on this device; `memoryvault sync` gets them again if the server has them")
         }));
         let computed = self.compute_index()?;
-        problems.extend(computed.unreadable.iter().map(|(document, why)| format!("document {document} cannot be read: {why}")));
+        problems.extend(
+            computed
+                .unreadable
+                .iter()
+                .map(|(document, why)| format!("document {document} cannot be read: {why}")),
+        );
         problems.extend(computed.differences(self)?);
         let digest = state_digest(&computed.rows, &computed.decks, &computed.settings)?;
         if digest != self.state_digest()? {
             problems.push("the state digest differs from the documents; `memoryvault verify --rebuild` makes the index again".to_owned());
         }
         let blobs = self.verify_blobs(&mut problems)?;
-        let set_aside = self.store.set_aside()?.into_iter().map(|change| SetAsideShown {
-            document: change.doc.to_string(),
-            change: change.bytes_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-            reason: change.reason,
-        });
+        let set_aside = self
+            .store
+            .set_aside()?
+            .into_iter()
+            .map(|change| SetAsideShown {
+                document: change.doc.to_string(),
+                change: change
+                    .bytes_hash
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect(),
+                reason: change.reason,
+            });
         Ok(VerifyReport {
             ok: problems.is_empty(),
             changes: stored.changes,

@@ -35,23 +35,45 @@ impl Vault {
         let ignored = schedule::fold(&events, &self.settings.epochs(), card.deck).ignored;
         let mut lines: Vec<String> = Vec::new();
         if days.is_empty() {
-            lines.push("It was never studied: new cards are in box 1 and can be asked at once.".to_owned());
+            lines.push(
+                "It was never studied: new cards are in box 1 and can be asked at once.".to_owned(),
+            );
         }
         for day in &days {
-            lines.extend(told.iter().filter(|event| event.day == day.day).map(sentence));
-            let due = day.due_day.as_ref().map_or_else(|| "it is not asked again".to_owned(), |due| format!("due {due}"));
-            lines.push(format!("{}: {}. Box {} -> {}, {due}.", day.day, day.because, day.box_before, day.box_after));
+            lines.extend(
+                told.iter()
+                    .filter(|event| event.day == day.day)
+                    .map(sentence),
+            );
+            let due = day.due_day.as_ref().map_or_else(
+                || "it is not asked again".to_owned(),
+                |due| format!("due {due}"),
+            );
+            lines.push(format!(
+                "{}: {}. Box {} -> {}, {due}.",
+                day.day, day.because, day.box_before, day.box_after
+            ));
         }
         if ignored > 0 {
-            lines.push(format!("{ignored} events could not be understood and were left out."));
+            lines.push(format!(
+                "{ignored} events could not be understood and were left out."
+            ));
         }
         lines.push(match (&card.due_day, card.suspended) {
             (_, true) => "It is suspended and not asked until that is taken back.".to_owned(),
             (Some(due), false) => format!("So it is in box {} and due on {due}.", card.box_number),
-            (None, false) if card.retired => "So it has left the last box and is not asked again.".to_owned(),
+            (None, false) if card.retired => {
+                "So it has left the last box and is not asked again.".to_owned()
+            }
             (None, false) => format!("So it is in box {} and can be asked now.", card.box_number),
         });
-        Ok(Why { card, days, events: told, ignored, lines })
+        Ok(Why {
+            card,
+            days,
+            events: told,
+            ignored,
+            lines,
+        })
     }
 }
 
@@ -92,14 +114,19 @@ fn undone(events: &BTreeSet<Event>) -> BTreeSet<EventId> {
 fn days(events: &BTreeSet<Event>, epochs: &[Epoch], deck: DeckId) -> Vec<DayTold> {
     let undone = undone(events);
     let mut by_day: BTreeMap<Day, Vec<&Event>> = BTreeMap::new();
-    for event in events.iter().filter(|event| !matches!(event.kind, Kind::Void { .. })) {
+    for event in events
+        .iter()
+        .filter(|event| !matches!(event.kind, Kind::Void { .. }))
+    {
         by_day.entry(event.day).or_default().push(event);
     }
     let mut before = CardState::default();
     let mut told = Vec::new();
     for (day, of_day) in by_day {
         // An undo belongs to the answer it takes back, whenever it was made.
-        let so_far = events.iter().filter(|event| event.day <= day || matches!(event.kind, Kind::Void { .. }));
+        let so_far = events
+            .iter()
+            .filter(|event| event.day <= day || matches!(event.kind, Kind::Void { .. }));
         let after = schedule::fold(so_far, epochs, deck);
         told.push(DayTold {
             day: day.to_string(),
@@ -114,11 +141,17 @@ fn days(events: &BTreeSet<Event>, epochs: &[Epoch], deck: DeckId) -> Vec<DayTold
 }
 
 fn because(events: &[&Event], undone: &BTreeSet<EventId>, before: &CardState, day: Day) -> String {
-    let left: Vec<&&Event> = events.iter().filter(|event| !undone.contains(&event.id)).collect();
+    let left: Vec<&&Event> = events
+        .iter()
+        .filter(|event| !undone.contains(&event.id))
+        .collect();
     if left.is_empty() {
         return "everything of that day was taken back".to_owned();
     }
-    if left.iter().any(|event| matches!(event.kind, Kind::Manual { .. } | Kind::Reset)) {
+    if left
+        .iter()
+        .any(|event| matches!(event.kind, Kind::Manual { .. } | Kind::Reset))
+    {
         return "box and due day were set that day; answers before that do not count".to_owned();
     }
     let counted: Vec<bool> = left
@@ -130,11 +163,19 @@ fn because(events: &[&Event], undone: &BTreeSet<EventId>, before: &CardState, da
         return "only repeats, which never move a card".to_owned();
     }
     if counted.contains(&false) {
-        let all = if counted.contains(&true) { "one wrong answer makes the day wrong" } else { "wrong" };
+        let all = if counted.contains(&true) {
+            "one wrong answer makes the day wrong"
+        } else {
+            "wrong"
+        };
         return format!("{all}, so it went back");
     }
     if before.is_due(day) {
-        let all = if counted.len() > 1 { "right every time, which counts once" } else { "right" };
+        let all = if counted.len() > 1 {
+            "right every time, which counts once"
+        } else {
+            "right"
+        };
         return format!("{all}, so it moved on");
     }
     "right, but before it was due: counted in statistics, not moved".to_owned()

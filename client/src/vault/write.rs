@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use automerge::transaction::Transaction;
 use domain::document::EditError;
-use domain::{BlobHash, CardId, DeckId, DeviceId, DocId, Event, EventId, Hlc, UnixMs};
+use domain::{BlobHash, CardId, DeviceId, DocId, Event, EventId, Hlc, UnixMs};
 use storage::{BlobStore, StoreError, Writer};
 
 use super::{Vault, VaultResult};
@@ -63,7 +63,10 @@ impl From<EditError> for EditFailed {
 
 impl Vault {
     /// Runs a write and makes it durable.
-    pub(crate) fn write<T>(&mut self, job: impl FnOnce(&mut Tx<'_>) -> VaultResult<T>) -> VaultResult<T> {
+    pub(crate) fn write<T>(
+        &mut self,
+        job: impl FnOnce(&mut Tx<'_>) -> VaultResult<T>,
+    ) -> VaultResult<T> {
         let now = self.now();
         let clock = local_state::read_clock(&self.store)?;
         let mut tx = Tx {
@@ -76,7 +79,13 @@ impl Vault {
             wants_grew: false,
         };
         let done = job(&mut tx)?;
-        let Tx { mut writer, local, settings, clock: clock_after, .. } = tx;
+        let Tx {
+            mut writer,
+            local,
+            settings,
+            clock: clock_after,
+            ..
+        } = tx;
         if local != self.local {
             local_state::write(&mut writer, &local);
         }
@@ -103,10 +112,12 @@ impl<'v> Tx<'v> {
         edit: impl FnOnce(&mut Transaction<'_>) -> Result<T, EditError>,
     ) -> VaultResult<T> {
         let time_s = self.now.at.0.div_euclid(1_000);
-        self.writer.edit(document, time_s, |tx| edit(tx).map_err(EditFailed::Edit)).map_err(|failed| match failed {
-            EditFailed::Store(source) => source.into(),
-            EditFailed::Edit(source) => source.into(),
-        })
+        self.writer
+            .edit(document, time_s, |tx| edit(tx).map_err(EditFailed::Edit))
+            .map_err(|failed| match failed {
+                EditFailed::Store(source) => source.into(),
+                EditFailed::Edit(source) => source.into(),
+            })
     }
 
     /// Works on the index under the present settings, then notes which blobs are now wanted or to be offered.
@@ -149,7 +160,13 @@ impl<'v> Tx<'v> {
 
     /// Takes note of a clock that was seen in an event from elsewhere.
     pub(crate) fn observe(&mut self, seen: Hlc) {
-        let bound = u64::try_from(self.now.at.0.saturating_add(crate::limit::CLOCK_AHEAD_MS_MAX)).unwrap_or(0);
+        let bound = u64::try_from(
+            self.now
+                .at
+                .0
+                .saturating_add(crate::limit::CLOCK_AHEAD_MS_MAX),
+        )
+        .unwrap_or(0);
         if seen.unix_ms() <= bound {
             self.clock = self.clock.observe(seen);
         }
@@ -166,11 +183,6 @@ impl<'v> Tx<'v> {
         Ok(EventId::v7(self.fresh_ms(), local_state::random()?))
     }
 
-    /// A new card's id.
-    pub(crate) fn card_id(&self) -> VaultResult<CardId> {
-        Ok(CardId::v7(self.fresh_ms(), local_state::random()?))
-    }
-
     /// A new document's id.
     pub(crate) fn doc_id(&self) -> VaultResult<DocId> {
         Ok(DocId::v7(self.fresh_ms(), local_state::random()?))
@@ -183,12 +195,9 @@ impl<'v> Tx<'v> {
 
     /// The row of a card that must exist.
     pub(crate) fn card_row(&self, card: CardId) -> VaultResult<crate::index::CardRow> {
-        self.writer.read(&key::card(card))?.ok_or_else(|| super::lookup::no_card(&card.to_string()))
-    }
-
-    /// The row of a deck that must exist.
-    pub(crate) fn deck_row(&self, deck: DeckId) -> VaultResult<crate::index::DeckRow> {
-        self.writer.read(&key::deck(deck))?.ok_or_else(|| super::lookup::no_deck(&deck.to_string()))
+        self.writer
+            .read(&key::card(card))?
+            .ok_or_else(|| super::lookup::no_card(&card.to_string()))
     }
 }
 
