@@ -75,7 +75,7 @@ impl Vault {
     /// # Errors
     /// There is a vault already, the name is empty or too long, or the disk refuses.
     pub fn init(dir: &Path, device_name: &str) -> VaultResult<Self> {
-        if dir.join("vault.toml").exists() {
+        if VaultStore::is_made(dir) {
             return Err(VaultError::Exists(dir.to_owned()));
         }
         create_private(dir)?;
@@ -107,6 +107,7 @@ impl Vault {
             local_state::write(&mut tx.writer, &tx.local);
             tx.begin_settings()
         })?;
+        vault.store.finish()?;
         Ok(vault)
     }
 
@@ -115,7 +116,7 @@ impl Vault {
     /// # Errors
     /// There is no vault, another process holds it, or it is damaged.
     pub fn open(dir: &Path, who: &str, hold: Hold) -> VaultResult<Self> {
-        if !dir.join("vault.toml").exists() {
+        if !VaultStore::is_made(dir) {
             return Err(VaultError::NoVault(dir.to_owned()));
         }
         let store = VaultStore::open(dir, &options(who, hold))?;

@@ -132,13 +132,24 @@ pub struct VaultStore {
 }
 
 impl VaultStore {
-    /// Makes an empty vault store in `dir`.
+    /// Whether `dir` holds a vault whose making was finished.
+    #[must_use]
+    pub fn is_made(dir: &Path) -> bool {
+        made_file(dir).exists()
+    }
+
+    /// Makes an empty vault store in `dir`. It counts as a vault once [`VaultStore::finish`] is called; what an interrupted making
+    /// left behind is moved aside.
     ///
     /// # Errors
     /// [`KvError::Exists`] when there is one already.
     pub fn create(dir: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
         durable::create_dir(dir).map_err(StoreError::io("create", dir))?;
         let lock = VaultLock::acquire(dir, &options.who, options.kind, options.wait)?;
+        if !Self::is_made(dir) && kv_dir(dir).exists() {
+            let aside = durable::aside(dir);
+            std::fs::rename(kv_dir(dir), &aside).map_err(StoreError::io("move aside", &aside))?;
+        }
         let kv = Kv::create(&kv_dir(dir), KvOptions::device())?;
         let store = Self::assemble(dir, options, kv, lock)?;
         store.mark_format()?;
@@ -170,7 +181,20 @@ impl VaultStore {
         Self::assemble(dir, options, kv, lock)
     }
 
-    /// Identity of the store, also for `vault.toml`.
+    /// Writes `vault.toml`, the sign that everything a vault begins with is on the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        let path = made_file(&self.dir);
+        let text = format!(
+            "# A MemoryVault vault. Made by `memoryvault init`; do not edit.\nformat = 1\nstore = \"{}\"\n",
+            self.store_id()
+        );
+        durable::write(&path, text.as_bytes()).map_err(StoreError::io("write", &path))
+    }
+
+    /// Identity of the store, also in `vault.toml`.
     #[must_use]
     pub fn store_id(&self) -> &str {
         self.kv.store_id()
@@ -504,6 +528,10 @@ fn strip(row: Result<(Vec<u8>, Vec<u8>), KvError>) -> Result<(Vec<u8>, Vec<u8>),
     let (mut key, value) = row?;
     key.drain(..rows::CLIENT.len().min(key.len()));
     Ok((key, value))
+}
+
+fn made_file(vault: &Path) -> PathBuf {
+    vault.join("vault.toml")
 }
 
 fn kv_dir(vault: &Path) -> PathBuf {

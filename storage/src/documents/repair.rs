@@ -48,6 +48,7 @@ impl VaultStore {
         store.restore_documents(&saved, &mut report)?;
         // Last: a store without it is unfinished, and opening it asks for another repair.
         store.mark_format()?;
+        store.finish()?;
         Ok((store, report))
     }
 
