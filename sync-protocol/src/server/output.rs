@@ -10,7 +10,8 @@ use crate::frame::{DocChange, DocHeads, Frame, Hello, NewIdentity, OfferItem, Qu
 /// belongs to.
 ///
 /// Disk work may run on a pool and be answered in any order, with these exceptions: `Append`s of one session take effect in order, and so do the
-/// `WriteBlob`s of one blob. A failure of the shell's own that no answer has a word for ends the session with [`super::ServerSession::close`].
+/// `WriteBlob`s of one blob. Work that is under way when the session ends still finishes; the shell tells the hub of entries appended and blobs
+/// stored by then itself ([`Output::AnnounceHead`], [`Output::AnnounceBlobs`]), and lets go what an `OfferBlobs` answered too late has reserved. A failure of the shell's own that no answer has a word for ends the session with [`super::ServerSession::close`].
 ///
 /// "The hub" is the shell's table of the account's other sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]

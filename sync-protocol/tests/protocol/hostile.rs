@@ -46,7 +46,7 @@ impl Victim {
                 continue;
             }
             for effect in self.server.execute(1, output) {
-                if let ServerEffect::Answer(answer) = effect {
+                if let ServerEffect::Answer(answer) | ServerEffect::Done(answer, _) = effect {
                     answer(&mut self.session, 10);
                 }
             }
@@ -233,7 +233,7 @@ fn a_device_that_acknowledges_nothing_gets_one_window() {
             sent += frame.payload_bytes() as u64;
         }
         for effect in victim.server.execute(1, output) {
-            if let ServerEffect::Answer(answer) = effect {
+            if let ServerEffect::Answer(answer) | ServerEffect::Done(answer, _) = effect {
                 answer(&mut victim.session, 10);
             }
         }

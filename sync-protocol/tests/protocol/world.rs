@@ -41,7 +41,7 @@ enum Event {
     ToServer(ConnId, Vec<u8>),
     ToDevice(ConnId, Vec<u8>),
     DeviceAnswer(ConnId, device::Answer),
-    ServerAnswer(ConnId, server::Answer),
+    ServerAnswer(ConnId, server::Answer, Option<server::News>),
 }
 
 /// One direction of a connection.
@@ -271,9 +271,10 @@ impl World {
                 answer(&mut conn.device_session, now);
                 id
             }
-            Event::ServerAnswer(id, answer) => {
+            Event::ServerAnswer(id, answer, news) => {
                 let Some(conn) = self.conns.get_mut(&id) else {
-                    return;
+                    let effects = news.map(|news| self.server.news(news)).unwrap_or_default();
+                    return self.server_effects(id, effects);
                 };
                 answer(&mut conn.server_session, now);
                 id
@@ -351,10 +352,14 @@ impl World {
                 }
                 server::Effect::Answer(answer) => {
                     let at = self.disk_at();
-                    self.schedule(at, Event::ServerAnswer(id, answer));
+                    self.schedule(at, Event::ServerAnswer(id, answer, None));
+                }
+                server::Effect::Done(answer, news) => {
+                    let at = self.disk_at();
+                    self.schedule(at, Event::ServerAnswer(id, answer, Some(news)));
                 }
                 server::Effect::Hub(other, input) => {
-                    self.schedule(self.now_ms, Event::ServerAnswer(other, input))
+                    self.schedule(self.now_ms, Event::ServerAnswer(other, input, None))
                 }
                 server::Effect::Closed(closing) => {
                     let Some(conn) = self.conns.get_mut(&id) else {
@@ -412,12 +417,17 @@ impl World {
     pub fn assert_same_blobs(&self) {
         for (index, device) in self.devices.iter().enumerate() {
             for hash in device.missing_blobs() {
+                let holders: Vec<usize> = (0..self.devices.len())
+                    .filter(|other| self.devices[*other].blobs.contains_key(&hash))
+                    .collect();
+                let on_server = self.server.blobs.contains_key(&hash);
                 assert!(
-                    !self
-                        .devices
-                        .iter()
-                        .any(|other| other.blobs.contains_key(&hash)),
-                    "device {index} lacks {hash}"
+                    holders.is_empty() && !on_server,
+                    "device {index} lacks {hash}; on the server: {on_server}, on devices {holders:?}; {:#?}",
+                    self.conn_of(index).map(|id| (
+                        &self.conns[&id].device_session,
+                        &self.conns[&id].server_session
+                    ))
                 );
             }
         }

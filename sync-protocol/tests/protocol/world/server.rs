@@ -18,9 +18,17 @@ use super::device::write_blob;
 pub type ConnId = u64;
 pub type Answer = Box<dyn FnOnce(&mut ServerSession, u64)>;
 
+/// What the others must hear although the session that did it may be gone when the disk is done.
+#[derive(Debug, Clone, Copy)]
+pub enum News {
+    Head(u64),
+    Blob(BlobHash),
+}
+
 pub enum Effect {
     Send(Frame),
     Answer(Answer),
+    Done(Answer, News),
     /// To another session of the account, at once.
     Hub(ConnId, Answer),
     Closed(Closing),
@@ -216,7 +224,22 @@ impl Server {
                 _ => vec![],
             },
             Output::RelayEnded(hash) => self.relay_ended(conn, hash),
-            reading => vec![Effect::Answer(self.answer(conn, reading))],
+            reading => {
+                let stored = self.blobs.len();
+                let write = match &reading {
+                    Output::WriteBlob(write) => Some(write.hash),
+                    _ => None,
+                };
+                let append = matches!(reading, Output::Append { .. });
+                let answer = self.answer(conn, reading);
+                vec![match write {
+                    Some(hash) if self.blobs.len() > stored => {
+                        Effect::Done(answer, News::Blob(hash))
+                    }
+                    None if append => Effect::Done(answer, News::Head(self.log.len() as u64)),
+                    _ => Effect::Answer(answer),
+                }]
+            }
         }
     }
 
@@ -546,6 +569,16 @@ impl Server {
                 )]
             }
             _ => vec![],
+        }
+    }
+
+    /// What the shell tells the others when the session that did it is gone.
+    pub fn news(&self, news: News) -> Vec<Effect> {
+        match news {
+            News::Head(seq) => self.others(0, move |session, now| session.handle_head(seq, now)),
+            News::Blob(hash) => self.others(0, move |session, now| {
+                session.handle_blob_available(&[hash], now)
+            }),
         }
     }
 
