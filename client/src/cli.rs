@@ -29,7 +29,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use desk::Desk;
@@ -50,7 +50,7 @@ struct Line {
     vault: Option<PathBuf>,
 
     /// Print JSON: one object, or one a line for lists; errors too, on stderr
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "json")]
     json: bool,
 
     /// Print data and errors only
@@ -106,12 +106,13 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         .iter()
         .take_while(|word| *word != "--")
         .any(|word| word == "--json");
+    let help = help_for(&words);
     let parsed = Line::command().try_get_matches_from(words);
     let (line, who) = match parsed
         .and_then(|matches| Ok((Line::from_arg_matches(&matches)?, name_of(&matches))))
     {
         Ok(parsed) => parsed,
-        Err(error) => return misunderstood(&error.format(&mut Line::command()), json),
+        Err(error) => return misunderstood(&error.format(&mut Line::command()), &help, json),
     };
     interrupt::listen();
     let manner = Manner {
@@ -163,7 +164,7 @@ fn carry_out(command: Command, desk: Desk<'_>) -> Outcome {
 }
 
 /// Answers a line that clap did not take: help and version are data, everything else is wrong usage.
-fn misunderstood(error: &clap::Error, json: bool) -> ExitCode {
+fn misunderstood(error: &clap::Error, help: &str, json: bool) -> ExitCode {
     let mut screen = Screen::new(Manner {
         json,
         ..Manner::default()
@@ -175,7 +176,7 @@ fn misunderstood(error: &clap::Error, json: bool) -> ExitCode {
         screen.prompt(&error.render().to_string());
         return ExitCode::SUCCESS;
     }
-    let failure = usage(error);
+    let failure = usage(error, help);
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         screen.say(error.render().to_string().trim_end());
     } else {
@@ -185,9 +186,9 @@ fn misunderstood(error: &clap::Error, json: bool) -> ExitCode {
 }
 
 /// Says in our form what clap says in its own: the first paragraph, its tip, and where the help is.
-fn usage(error: &clap::Error) -> Failure {
+fn usage(error: &clap::Error, help: &str) -> Failure {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Failure::usage("a command is missing").hint("memoryvault --help");
+        return Failure::usage("a command is missing").hint(help);
     }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n");
@@ -197,25 +198,26 @@ fn usage(error: &clap::Error) -> Failure {
     let tips = paragraphs
         .flat_map(str::lines)
         .filter_map(|line| line.trim().strip_prefix("tip: "));
-    let help = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => help_of(&usage.to_string()),
-        _ => "memoryvault --help".to_owned(),
-    };
     let hint = tips
         .map(str::to_owned)
-        .chain([help])
+        .chain([help.to_owned()])
         .collect::<Vec<_>>()
         .join("; ");
     Failure::usage(message).hint(hint)
 }
 
-/// Turns `Usage: memoryvault deck add [OPTIONS] <NAME>` into `memoryvault deck add --help`.
-fn help_of(usage: &str) -> String {
-    let words = usage.trim_start_matches("Usage:").split_whitespace();
-    let command: Vec<&str> = words
-        .take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
-        .collect();
-    format!("{} --help", command.join(" "))
+/// The command that explains the one that was typed, however wrongly: `memoryvault deck add --help`.
+fn help_for(words: &[OsString]) -> String {
+    let line = Line::command();
+    let mut command = &line;
+    let mut help = "memoryvault".to_owned();
+    for word in words.iter().skip(1) {
+        if let Some(found) = command.find_subcommand(word) {
+            help = format!("{help} {}", found.get_name());
+            command = found;
+        }
+    }
+    format!("{help} --help")
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: DeckCommand) -> Outcome {
         DeckCommand::Add { name } => {
             let deck = vault.deck_add(&name)?;
             desk.show(&json!({ "deck": deck }), |screen| {
-                screen.line(format!("Added the deck {}.", clean(&name)));
+                screen.note(format!("Added the deck {}.", clean(&name)));
                 screen.line(deck.to_string());
             })
         }

@@ -1,9 +1,14 @@
 //! Turns the library's errors into failures: kind, words, the next command to type. One error, one ending, whatever the
 //! command was.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use client::account::{AccountError, AddressError, TokenError};
 use client::sync::SyncError;
 use client::{MediaFileError, QueryError, TlsError, VaultError, VaultErrorKind};
+
+use storage::{LockError, StoreError};
 
 use super::failure::{Failure, Kind};
 use super::table::clean;
@@ -57,18 +62,23 @@ impl From<VaultError> for Failure {
                 let words = format!("`{}` fits {count} {what}s", clean(wanted));
                 Failure::choice(words).hint(format!("type more of the id: {}", clean(examples)))
             }
-            _ => {
-                let failure = Failure::new(kind, whole(&error));
-                match error.kind() {
-                    VaultErrorKind::Integrity => failure.hint("memoryvault verify"),
-                    VaultErrorKind::Busy => {
-                        failure.hint("wait for that process, or end it, and try again")
-                    }
-                    _ => failure,
-                }
+            VaultError::File { path, source, .. } if source.kind() == ErrorKind::NotFound => no_file(path),
+            VaultError::NothingToUndo => Failure::not_found(error.to_string()),
+            VaultError::NotLoggedIn => Failure::new(Kind::Authentication, error.to_string()).hint(LOGIN),
+            VaultError::Store(StoreError::Lock(LockError::Held { dir, who, pid })) => {
+                Failure::failed(format!("the vault in {} is in use by `{who}` (process {pid})", dir.display()))
+                    .hint("let that command end, or end it (Ctrl-C in its window), then type this one again")
+                    .with("held_by", who.clone())
+                    .with("process", *pid)
             }
+            _ if kind == Kind::Integrity => Failure::new(kind, whole(&error)).hint("memoryvault verify"),
+            _ => Failure::new(kind, whole(&error)),
         }
     }
+}
+
+fn no_file(path: &Path) -> Failure {
+    Failure::not_found(format!("there is no file {}", path.display()))
 }
 
 impl From<QueryError> for Failure {
@@ -80,10 +90,8 @@ impl From<QueryError> for Failure {
 impl From<MediaFileError> for Failure {
     fn from(error: MediaFileError) -> Self {
         match &error {
-            MediaFileError::Read { path, source }
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                Failure::not_found(format!("there is no file {}", path.display()))
+            MediaFileError::Read { path, source } if source.kind() == ErrorKind::NotFound => {
+                no_file(path)
             }
             _ if error.is_limit() => {
                 Failure::new(Kind::Limit, whole(&error)).hint("use a smaller file")

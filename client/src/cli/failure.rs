@@ -108,7 +108,12 @@ impl Failure {
 
     /// The lines for a person.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("error: {}", self.message)];
+        // Somebody who stopped a command does not want to read that this was an error.
+        let first = match self.kind {
+            Kind::Interrupted => self.message.clone(),
+            _ => format!("error: {}", self.message),
+        };
+        let mut lines = vec![first];
         lines.extend(self.hint.iter().map(|hint| format!("hint: {hint}")));
         lines
     }

@@ -201,23 +201,40 @@ impl Teller {
     fn settled(&mut self, screen: &mut Screen, report: SyncReport) {
         let before = self.last.replace(report.clone()).unwrap_or_default();
         let words = || {
-            let sent = (
-                report.pushed - before.pushed,
-                report.blobs_sent - before.blobs_sent,
-            );
-            let received = (
-                report.pulled - before.pulled,
-                report.blobs_received - before.blobs_received,
-            );
-            match (sent, received) {
-                ((0, 0), (0, 0)) => "in step".to_owned(),
-                _ => format!(
-                    "sent {}, {}; received {}, {}",
-                    changes(sent.0),
-                    blobs(sent.1),
-                    changes(received.0),
-                    blobs(received.1)
+            let moved = [
+                (
+                    "sent",
+                    report.pushed.saturating_sub(before.pushed),
+                    "change",
+                    "changes",
                 ),
+                (
+                    "sent",
+                    report.blobs_sent.saturating_sub(before.blobs_sent),
+                    "picture or sound",
+                    "pictures and sounds",
+                ),
+                (
+                    "received",
+                    report.pulled.saturating_sub(before.pulled),
+                    "change",
+                    "changes",
+                ),
+                (
+                    "received",
+                    report.blobs_received.saturating_sub(before.blobs_received),
+                    "picture or sound",
+                    "pictures and sounds",
+                ),
+            ];
+            let moved = moved.iter().filter(|(_, number, ..)| *number > 0);
+            let told: Vec<String> = moved
+                .map(|(verb, number, one, many)| format!("{verb} {}", count(*number, one, many)))
+                .collect();
+            if told.is_empty() {
+                "in step".to_owned()
+            } else {
+                told.join(", ")
             }
         };
         self.line(screen, &Line::Settled(&report), words);

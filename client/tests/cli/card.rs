@@ -187,3 +187,28 @@ fn why_tells_what_was_counted() {
         "{human:?}"
     );
 }
+
+#[test]
+fn letters_that_fit_two_cards_need_a_choice() {
+    let world = World::new();
+    let deck = world.deck("Capitals");
+    let (first, second) = (world.card(&deck, "a", "x"), world.card(&deck, "b", "x"));
+    let same = first
+        .bytes()
+        .zip(second.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let error = world
+        .run(&["card", "show", &first[..same], "--json"])
+        .error(4);
+    assert_eq!(error["code"], "choice_needed");
+    assert!(error["hint"].as_str().unwrap().contains(&second), "{error}");
+    assert_eq!(
+        world.json(&["card", "show", &first[..=same]])["id"],
+        first.as_str()
+    );
+    assert_eq!(
+        world.run(&["card", "show", "xyz", "--json"]).error(3)["code"],
+        "not_found"
+    );
+}

@@ -116,21 +116,6 @@ fn decks_for_a_program() {
 }
 
 #[test]
-fn a_name_that_fits_two_decks_needs_a_choice() {
-    let world = World::new();
-    let first = world.deck("Twins");
-    world.deck("Twins");
-    let error = world
-        .run(&["deck", "rename", "Twins", "x", "--json"])
-        .error(4);
-    assert_eq!(error["code"], "choice_needed");
-    assert!(
-        error["hint"].as_str().unwrap().contains(&first[..8]),
-        "{error}"
-    );
-}
-
-#[test]
 fn a_name_must_be_one() {
     let world = World::new();
     for name in ["", "   "] {

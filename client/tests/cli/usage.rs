@@ -14,7 +14,7 @@ fn wrong_usage_ends_with_2_and_shows_where_the_help_is() {
             "unrecognized subcommand 'frobnicate'",
             "memoryvault --help",
         ),
-        (&["deck"], "a command is missing", "memoryvault --help"),
+        (&["deck"], "a command is missing", "memoryvault deck --help"),
         (
             &["deck", "add"],
             "the following required arguments were not provided: <NAME>",

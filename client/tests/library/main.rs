@@ -1,0 +1,14 @@
+//! The library of the vault on real disks: what an operation changes, what survives a process that ends without a word, and
+//! that vaults which exchange their changes in any order show the same. No network: `Relay` hands changes from one vault to
+//! the others, as the log of a server would.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod anki_losses;
+mod cards;
+mod convergence;
+mod model;
+mod relay;
+mod reviews;
+mod studying;
+mod tables;
