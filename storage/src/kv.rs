@@ -16,6 +16,7 @@ mod redo;
 mod salvage;
 mod space;
 mod split;
+mod totals;
 mod view;
 mod writer;
 
@@ -34,8 +35,9 @@ pub(crate) use salvage::{salvage, set_aside};
 pub(crate) use space::{Space, free_bytes};
 pub use view::{Entry, Scan, View};
 
-use open::Layout;
+use open::{EngineError, Layout, Opened};
 use split::Physical;
+use totals::Totals;
 use writer::{Answer, Job, Writer};
 
 use crate::limit::{CACHE_BYTES_DEVICE, CACHE_BYTES_SERVER, QUEUE_JOBS_MAX};
@@ -103,8 +105,8 @@ impl Kv {
             KvError::io("draw randomness for", dir)(std::io::Error::other(e.to_string()))
         })?;
         let id = id.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        let engine = open::create(&layout, &id, options.cache_bytes)?;
-        Self::start(layout, id, engine, 0)
+        let opened = open::create(&layout, &id, options.cache_bytes)?;
+        Self::start(layout, id, opened)
     }
 
     /// Opens the store in `dir`: checks its identity, finishes interrupted commits and, unless it was closed in order, reads every row.
@@ -118,8 +120,8 @@ impl Kv {
             dir: dir.to_path_buf(),
         })?;
         Space::new(dir).before_open()?;
-        let (engine, last_redo) = open::open(&layout, &id, options.cache_bytes)?;
-        Self::start(layout, id, engine, last_redo)
+        let opened = open::open(&layout, &id, options.cache_bytes)?;
+        Self::start(layout, id, opened)
     }
 
     /// Starts over under the same identity after [`KvError::Damaged`]: an empty store that the caller fills from its other sources.
@@ -131,8 +133,8 @@ impl Kv {
         let id = layout.id()?.ok_or_else(|| KvError::Missing {
             dir: dir.to_path_buf(),
         })?;
-        let engine = open::create(&layout, &id, options.cache_bytes)?;
-        Self::start(layout, id, engine, 0)
+        let opened = open::create(&layout, &id, options.cache_bytes)?;
+        Self::start(layout, id, opened)
     }
 
     /// The store's identity, 32 hex digits, as in its `STORE` file.
@@ -237,18 +239,28 @@ impl Kv {
         }
     }
 
-    /// Reads every entry, checking rows and large values.
+    /// Reads every entry, checking rows, large values and that none is missing. Commits wait meanwhile.
     ///
     /// # Errors
     /// The first [`KvError::Corrupt`].
     pub fn verify(&self) -> Result<KvReport, KvError> {
-        let mut report = KvReport::default();
-        for entry in self.scan(&[]) {
-            let (key, value) = entry?;
-            report.entries += 1;
-            report.bytes += (key.len() + value.len()) as u64;
-        }
-        Ok(report)
+        // On the writer thread, where no commit moves the totals meanwhile.
+        let engine = Arc::clone(
+            self.engine
+                .as_ref()
+                .expect("the engine is taken out only by drop"),
+        );
+        self.update(move |view| {
+            let totals = Totals::read(&engine)?.ok_or_else(open::no_totals)?;
+            totals.check(&engine)?;
+            let mut report = KvReport::default();
+            for entry in view.scan(&[]) {
+                let (key, value) = entry?;
+                report.entries += 1;
+                report.bytes += (key.len() + value.len()) as u64;
+            }
+            Ok((Batch::new(), report))
+        })
     }
 
     /// Bytes the store takes on the disk.
@@ -265,8 +277,8 @@ impl Kv {
         self.poison.check().is_err()
     }
 
-    fn start(layout: Layout, id: String, engine: Engine, last_redo: u64) -> Result<Self, KvError> {
-        let engine = Arc::new(engine);
+    fn start(layout: Layout, id: String, opened: Opened) -> Result<Self, KvError> {
+        let engine = Arc::new(opened.engine);
         let poison = Arc::new(Poison::default());
         let waiting = Arc::new(AtomicUsize::new(0));
         let space = Space::new(&layout.dir);
@@ -282,7 +294,9 @@ impl Kv {
             space,
             waiting: Arc::clone(&waiting),
             next_piece,
-            last_redo,
+            last_redo: opened.last_redo,
+            totals: opened.totals,
+            mark: opened.mark,
         };
         let (jobs, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -388,19 +402,27 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    fn open(path: &Path, cache_bytes: u64) -> Result<Self, String> {
+    fn open(path: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
         let db = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None)
             .mode(sled::Mode::LowSpace)
             .open()
-            .map_err(|e| e.to_string())?;
+            .map_err(|e| match e {
+                // With an error number, or the engine's own lock: nothing says that the files are bad.
+                sled::Error::Io(e)
+                    if e.raw_os_error().is_some() || e.to_string().contains("acquire lock") =>
+                {
+                    EngineError::Refused(e)
+                }
+                e => EngineError::Unreadable(e.to_string()),
+            })?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(path.join("db"))
-            .map_err(|e| e.to_string())?;
+            .map_err(EngineError::Refused)?;
         Ok(Self {
             db,
             file,
@@ -437,18 +459,12 @@ impl Engine {
 
     pub(crate) fn flush(&self) -> Result<(), KvError> {
         guard(|| self.db.flush())?;
+        if cfg!(feature = "bare-flush") {
+            return Ok(());
+        }
         self.file
             .sync_data()
             .map_err(KvError::io("sync", &self.path))
-    }
-
-    /// Reads every row, the store's own included: damage in the middle shows only so.
-    pub(crate) fn walk(&self) -> Result<(), KvError> {
-        let mut range = self.range(Bound::Unbounded, Bound::Unbounded);
-        while let Some(row) = range.next() {
-            row?;
-        }
-        Ok(())
     }
 
     fn disk_bytes(&self) -> Result<u64, KvError> {

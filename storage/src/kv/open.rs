@@ -4,14 +4,17 @@
 //! |---|---|
 //! | `STORE` | id of the store, also kept under a sentinel row: an engine that lost its data opens empty without a word |
 //! | `CLEAN` | the store was closed in order; without it every row is read at open |
+//! | `MARK` | number of commits, see `kv/totals.rs` |
 //! | `corrupt-<n>/` | what was moved aside, never deleted |
 
 use std::fs;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::split::Physical;
-use super::{Engine, KvError, redo};
+use super::totals::{Mark, Totals};
+use super::{Engine, KvError, Space, redo};
 use crate::durable;
 
 const SENTINEL: &[u8] = b"\0store";
@@ -41,6 +44,10 @@ impl Layout {
         self.dir.join("CLEAN")
     }
 
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.dir.join("MARK")
+    }
+
     /// The id in the side file; `None` when there is no such file.
     pub(crate) fn id(&self) -> Result<Option<String>, KvError> {
         let path = self.side();
@@ -55,25 +62,57 @@ impl Layout {
     }
 }
 
+/// A store that may be used.
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
+    pub(crate) totals: Totals,
+    pub(crate) mark: Mark,
+    pub(crate) last_redo: u64,
+}
+
+/// Why the engine did not open.
+pub(crate) enum EngineError {
+    /// The operating system refused; the files may be fine.
+    Refused(io::Error),
+    /// The files cannot be read.
+    Unreadable(String),
+}
+
 /// Makes the engine's files for a store with this id. The side file comes last: without it nothing was ever acknowledged.
-pub(crate) fn create(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Engine, KvError> {
+pub(crate) fn create(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Opened, KvError> {
     durable::create_dir(&layout.dir).map_err(KvError::io("create", &layout.dir))?;
     if layout.engine().exists() {
         move_aside(layout)?;
     }
-    let engine = Engine::open(&layout.engine(), cache_bytes)
-        .map_err(|reason| KvError::Corrupt { reason })?;
-    engine.apply(&[Physical::Put(SENTINEL.to_vec(), id.as_bytes().to_vec())])?;
+    // Marks of a store that was here before would accuse the new one.
+    durable::remove(&layout.mark())
+        .and_then(|()| durable::remove(&layout.clean()))
+        .map_err(KvError::io("update", &layout.dir))?;
+    let engine = Engine::open(&layout.engine(), cache_bytes).map_err(|e| match e {
+        EngineError::Refused(source) => KvError::io("create", &layout.engine())(source),
+        EngineError::Unreadable(reason) => KvError::Corrupt { reason },
+    })?;
+    let totals = Totals::default();
+    engine.apply(&[
+        Physical::Put(SENTINEL.to_vec(), id.as_bytes().to_vec()),
+        totals.put(),
+    ])?;
     engine.flush()?;
     sync_tree(&layout.engine()).map_err(KvError::io("sync", &layout.engine()))?;
     durable::sync_dir(&layout.dir).map_err(KvError::io("sync", &layout.dir))?;
     durable::write(&layout.side(), format!("{id}\n").as_bytes())
         .map_err(KvError::io("write", &layout.side()))?;
-    Ok(engine)
+    let mark = Mark::open(&layout.mark()).map_err(KvError::io("open", &layout.mark()))?;
+    Ok(Opened {
+        engine,
+        totals,
+        mark,
+        last_redo: 0,
+    })
 }
 
-/// Opens what is there, finishes interrupted commits and verifies. Returns the engine and the last redo number.
-pub(crate) fn open(layout: &Layout, id: &str, cache_bytes: u64) -> Result<(Engine, u64), KvError> {
+/// Opens what is there, finishes interrupted commits and verifies.
+pub(crate) fn open(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Opened, KvError> {
     if !layout.engine().exists() {
         return Err(KvError::Damaged {
             dir: layout.dir.clone(),
@@ -116,39 +155,75 @@ enum Refusal {
     Unreadable(String),
 }
 
-fn attempt(
-    layout: &Layout,
-    id: &str,
-    cache_bytes: u64,
-    clean: bool,
-) -> Result<(Engine, u64), Refusal> {
+fn attempt(layout: &Layout, id: &str, cache_bytes: u64, clean: bool) -> Result<Opened, Refusal> {
     let engine = catch_unwind(AssertUnwindSafe(|| {
         Engine::open(&layout.engine(), cache_bytes)
     }))
-    .unwrap_or_else(|_| Err("the engine panicked while opening".to_owned()))
-    .map_err(Refusal::Unreadable)?;
-    let unreadable = |e: KvError| Refusal::Unreadable(e.to_string());
-    match engine.get(SENTINEL).map_err(unreadable)? {
+    .unwrap_or_else(|_| {
+        Err(EngineError::Unreadable(
+            "the engine panicked while opening".to_owned(),
+        ))
+    })
+    .map_err(|e| match e {
+        EngineError::Refused(source) => {
+            Refusal::Told(KvError::io("open", &layout.engine())(source))
+        }
+        EngineError::Unreadable(reason) => unreadable(layout, KvError::Corrupt { reason }),
+    })?;
+    let judge = |e| unreadable(layout, e);
+    match engine.get(SENTINEL).map_err(judge)? {
         Some(found) if found == id.as_bytes() => {}
         Some(found) => {
             let found = String::from_utf8_lossy(&found).into_owned();
+            let dir = layout.dir.clone();
             return Err(Refusal::Told(KvError::Foreign {
-                dir: layout.dir.clone(),
+                dir,
                 expected: id.to_owned(),
                 found,
             }));
         }
         None => {
-            return Err(Refusal::Unreadable(
-                "it opened without its identity, as an empty store would".to_owned(),
-            ));
+            let reason = "it opened without its identity, as an empty store would".to_owned();
+            return Err(Refusal::Unreadable(reason));
         }
     }
-    if !clean {
-        engine.walk().map_err(unreadable)?;
+    let last_redo = redo::replay(&layout.dir, &engine).map_err(judge)?;
+    let totals = Totals::read(&engine)
+        .and_then(|totals| totals.ok_or_else(no_totals))
+        .map_err(judge)?;
+    let mark = Mark::open(&layout.mark())
+        .map_err(|e| Refusal::Told(KvError::io("open", &layout.mark())(e)))?;
+    let marked = mark.read();
+    if marked > totals.commits {
+        let lost = marked - totals.commits;
+        return Err(Refusal::Unreadable(format!(
+            "its last {lost} commits are gone"
+        )));
     }
-    let last_redo = redo::replay(&layout.dir, &engine).map_err(unreadable)?;
-    Ok((engine, last_redo))
+    if !clean {
+        totals.check(&engine).map_err(judge)?;
+    }
+    Ok(Opened {
+        engine,
+        totals,
+        mark,
+        last_redo,
+    })
+}
+
+/// Damage, unless the operating system refused or the disk is so full that nothing works: then the files stay where they are.
+fn unreadable(layout: &Layout, error: KvError) -> Refusal {
+    match (&error, Space::new(&layout.dir).admit(0, true)) {
+        (KvError::Io { .. } | KvError::Full { .. }, _) => Refusal::Told(error),
+        (_, Err(full)) => Refusal::Told(full),
+        (_, Ok(())) => Refusal::Unreadable(error.to_string()),
+    }
+}
+
+pub(crate) fn no_totals() -> KvError {
+    KvError::Corrupt {
+        reason: "the totals of the store are missing".to_owned(),
+    }
 }
 
 fn give_up(layout: &Layout, reason: String) -> KvError {

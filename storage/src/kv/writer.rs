@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
 use super::split::{self, Physical, RESERVED};
+use super::totals::{Mark, Totals};
 use super::{Batch, Engine, KvError, Poison, Space, View, redo};
 use crate::durable;
 use crate::limit::{BATCH_OPS_MAX, GROUP_BYTES_MAX, GROUP_JOBS_MAX, KEY_BYTES_MAX};
@@ -25,6 +26,8 @@ pub(crate) struct Writer {
     pub(crate) waiting: Arc<AtomicUsize>,
     pub(crate) next_piece: u64,
     pub(crate) last_redo: u64,
+    pub(crate) totals: Totals,
+    pub(crate) mark: Mark,
 }
 
 /// Commits that will be answered after the next flush.
@@ -68,17 +71,24 @@ impl Writer {
 
     fn write(&mut self, batch: Batch, group: &mut Group) -> Result<(), KvError> {
         self.poison.check()?;
-        let ops = self.lower(batch)?;
+        let mut ops = self.lower(batch)?;
         let bytes = ops.iter().map(Physical::bytes).sum::<usize>();
         let only_deletes = ops.iter().all(|op| matches!(op, Physical::Delete(_)));
         self.space.admit(bytes as u64, only_deletes)?;
+        let totals = self.totals.after(&self.engine, &ops)?;
+        ops.push(totals.put());
         if ops.len() > BATCH_OPS_MAX {
             self.finish(group);
-            return self.write_large(ops);
+            self.write_large(ops)?;
+            self.totals = totals;
+            self.mark.write(totals.commits);
+            return Ok(());
         }
         group.bytes += bytes;
         group.dirty = true;
-        self.guarded(|writer| writer.engine.apply(&ops))
+        self.guarded(|writer| writer.engine.apply(&ops))?;
+        self.totals = totals;
+        Ok(())
     }
 
     /// A commit beyond one engine batch goes alone, through a redo file.
@@ -110,11 +120,13 @@ impl Writer {
     }
 
     fn finish(&mut self, group: &mut Group) {
-        let flushed = if group.dirty {
-            self.guarded(|writer| writer.engine.flush())
-        } else {
-            Ok(())
-        };
+        let mut flushed = Ok(());
+        if group.dirty {
+            flushed = self.guarded(|writer| writer.engine.flush());
+            if flushed.is_ok() {
+                self.mark.write(self.totals.commits);
+            }
+        }
         for (answer, result) in group.answers.drain(..) {
             let result = result.and_then(|()| flushed.clone());
             if catch_unwind(AssertUnwindSafe(|| answer(result))).is_err() {

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Power cuts, for real: what the disk had received when the power went, mounted and checked.
+
+The store lives on ext4 on a loop device whose backing file lies on XFS with reflinks. At a random moment, while a writer is running, the
+backing file is cloned (`cp --reflink`): the clone is exactly what the block device had received, the kindest disk there is. It is
+mounted, its journal is replayed, and the store on it must hold everything that had been acknowledged before the cut, whole.
+
+    tests/power-cut/run.py [--cuts 12] [--seed N] [--bare-flush] [--work DIR]
+
+--bare-flush builds the writer without the fdatasync behind sled's flush. The harness must find losses then: it exits 0 when it does and
+1 when it does not, which would mean that it proves nothing.
+
+Needs root, loop devices, ext4 and xfs (apt-get install xfsprogs). Where one is missing it says SKIPPED and why, and exits 0.
+The last line is a summary.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def run(*command, check=True):
+    return subprocess.run(command, check=check, capture_output=True, text=True)
+
+
+def skip(why):
+    print(f"SKIPPED power cuts: {why}")
+    sys.exit(0)
+
+
+def needs():
+    if os.geteuid() != 0:
+        skip("loop devices need root")
+    for tool, package in (("mkfs.xfs", "xfsprogs"), ("mkfs.ext4", "e2fsprogs"), ("losetup", "mount"), ("mount", "mount")):
+        if shutil.which(tool) is None:
+            skip(f"{tool} is missing (apt-get install {package})")
+
+
+def build(bare):
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+    command = ["cargo", "build", "--quiet", "--package", "storage", "--example", "cut_writer"]
+    if bare:
+        # A folder of its own, so that the careless writer is never mistaken for the real one.
+        target = os.path.join(target, "bare-flush")
+        command += ["--features", "bare-flush"]
+    subprocess.run(command + ["--target-dir", target], check=True, cwd=ROOT)
+    return os.path.join(target, "debug", "examples", "cut_writer")
+
+
+class Disk:
+    """An XFS with reflinks to hold the images, and two mount points on it."""
+
+    def __init__(self, work):
+        self.work = tempfile.mkdtemp(prefix="power-cut-", dir=work)
+        self.mounted = []
+        backing = self.path("xfs.img")
+        run("truncate", "-s", "2G", backing)
+        made = run("mkfs.xfs", "-q", "-m", "reflink=1", backing, check=False)
+        if made.returncode:
+            skip(f"mkfs.xfs: {made.stderr.strip()}")
+        os.mkdir(self.path("xfs"))
+        mounted = run("mount", "-o", "loop", backing, self.path("xfs"), check=False)
+        if mounted.returncode:
+            self.close()
+            skip(f"no loop device over xfs here: {mounted.stderr.strip()}")
+        self.mounted.append(self.path("xfs"))
+
+    def path(self, *names):
+        return os.path.join(self.work, *names)
+
+    def mount(self, image, name):
+        point = self.path(name)
+        os.makedirs(point, exist_ok=True)
+        run("mount", "-o", "loop", image, point)
+        self.mounted.append(point)
+        return point
+
+    def unmount(self, point):
+        # A killed writer may hold the folder a moment longer.
+        for _ in range(50):
+            if run("umount", point, check=False).returncode == 0:
+                break
+            time.sleep(0.1)
+        else:
+            run("umount", "-l", point, check=False)
+        self.mounted.remove(point)
+
+    def close(self):
+        for point in reversed(list(self.mounted)):
+            self.unmount(point)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def cut(disk, writer, mode, delay):
+    """One cut. Returns (acknowledged, what the check said, whether that was good)."""
+    image, clone = disk.path("xfs", "image"), disk.path("xfs", "clone")
+    for path in (image, clone):
+        if os.path.exists(path):
+            os.unlink(path)
+    run("truncate", "-s", "700M", image)
+    run("mkfs.ext4", "-q", "-F", image)
+    live = disk.mount(image, "live")
+    run("sync", "-f", live)
+    child = subprocess.Popen([writer, f"write-{mode}", os.path.join(live, "s")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    said = []
+
+    def listen():
+        for line in child.stdout:
+            said.append(int(line))
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    time.sleep(delay)
+    acknowledged = said[-1] if said else 0  # before the clone: these must survive
+    run("cp", "--reflink=always", image, clone)  # the power goes here
+    child.kill()
+    child.wait()
+    listener.join()
+    disk.unmount(live)
+    after = disk.mount(clone, "after")
+    checked = run(writer, f"verify-{mode}", os.path.join(after, "s"), str(acknowledged), check=False)
+    disk.unmount(after)
+    lines = [line for line in checked.stdout.splitlines() if line.startswith("VERIFY")]
+    if not lines:
+        errors = checked.stderr.strip().splitlines() or ["no answer"]
+        return acknowledged, "DID NOT OPEN: " + errors[-1][:200], False
+    return acknowledged, lines[0], lines[0].endswith("lost=0 torn=0")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cuts", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--bare-flush", action="store_true")
+    parser.add_argument("--work", default=None, help="where the images go (3 GB, sparse)")
+    args = parser.parse_args()
+    needs()
+    writer = build(args.bare_flush)
+    rng = random.Random(args.seed)
+    disk = Disk(args.work)
+    good = acknowledged = 0
+    try:
+        for number in range(args.cuts):
+            mode = ("kv", "vault")[number % 2]
+            delay = rng.uniform(0.3, 3.0)
+            seen, said, whole = cut(disk, writer, mode, delay)
+            good += whole
+            acknowledged += seen
+            print(f"cut {number} {mode} after {delay:.2f} s, acknowledged {seen}: {said}", flush=True)
+    finally:
+        disk.close()
+    bad = args.cuts - good
+    kind = "bare flush" if args.bare_flush else "store"
+    print(f"POWER CUTS ({kind}): cuts={args.cuts} good={good} bad={bad} acknowledged={acknowledged} seed={args.seed}")
+    if args.bare_flush:
+        if bad == 0:
+            print("the harness found nothing wrong with a store that does not sync: it proves nothing")
+        return 0 if bad else 1
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
