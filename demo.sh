@@ -123,7 +123,7 @@ show laptop card show "$(card laptop Nepal)"
 title "2. A server, and a phone that joins"
 start_server 0
 tell "memoryvault-server is listening on $url"
-on laptop account register "$url" --user ada --password-stdin <<<"$password" >/dev/null
+on laptop account register "$url" --user ada --login --password-stdin <<<"$password" >/dev/null
 sync_line laptop
 on phone init --name phone >/dev/null
 on phone account login "$url" --user ada --password-stdin <<<"$password" >/dev/null

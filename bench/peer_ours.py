@@ -67,10 +67,10 @@ class Device:
             os.makedirs(os.path.join(folder, "run"), mode=0o700)
             self.run("init", "--name", os.path.basename(folder))
         port = server.relay.port if counted else server.port
-        verb = "login" if (server.port, user) in Device.registered else "register"
+        verb = ["login"] if (server.port, user) in Device.registered else ["register", "--login"]
         Device.registered.add((server.port, user))
         self.run(
-            "account", verb, f"http://127.0.0.1:{port}", "--user", user, "--password-stdin", stdin=PASSWORD + "\n"
+            "account", *verb, f"http://127.0.0.1:{port}", "--user", user, "--password-stdin", stdin=PASSWORD + "\n"
         )
 
     def run(self, *arguments, stdin=""):

@@ -144,10 +144,22 @@ impl Device {
         self.run(arguments).ok().json()
     }
 
-    /// `account register` (the vault is logged in afterwards).
+    /// `account register --login`.
     #[track_caller]
     pub fn register(&self, url: &str, user: &str) {
-        self.account("register", url, user, PASSWORD).ok();
+        self.run_with_stdin(
+            &[
+                "account",
+                "register",
+                url,
+                "--user",
+                user,
+                "--login",
+                "--password-stdin",
+            ],
+            &format!("{PASSWORD}\n"),
+        )
+        .ok();
     }
 
     /// `account login`.

@@ -275,6 +275,7 @@ fn over_tls_with_a_certificate_of_ones_own() {
         &server.url(),
         "--user",
         "ada",
+        "--login",
         "--password-stdin",
         "--ca",
         ca,
