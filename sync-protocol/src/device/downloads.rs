@@ -17,6 +17,8 @@ pub(super) struct Downloads {
     reading: bool,
     scanned: bool,
     added: bool,
+    /// Received since the read under way began, which may still name them.
+    arrived: BTreeSet<BlobHash>,
     /// Asked for: its priority, and whether this is the second try.
     asked: BTreeMap<BlobHash, Asked>,
     /// The server does not have it; from where to go on when it does.
@@ -39,6 +41,7 @@ impl Downloads {
             reading: false,
             scanned: !fetch_all,
             added: false,
+            arrived: BTreeSet::new(),
             asked: BTreeMap::new(),
             absent: BTreeMap::new(),
             failed: BTreeSet::new(),
@@ -62,6 +65,7 @@ impl Downloads {
         self.asked.contains_key(hash)
             || self.absent.contains_key(hash)
             || self.failed.contains(hash)
+            || self.arrived.contains(hash)
     }
 }
 
@@ -74,6 +78,7 @@ impl DeviceSession {
             && downloads.asked.len() <= WANTS_IN_FLIGHT_MAX / 2
         {
             downloads.reading = true;
+            downloads.arrived.clear();
             downloads.added &= downloads.after.is_some();
             let (after, count_max) = (downloads.after, WANTS_IN_FLIGHT_MAX / 2);
             self.outputs
@@ -199,6 +204,9 @@ impl DeviceSession {
             BlobWritten::Stored => {
                 self.receiver.forget(&hash);
                 self.downloads.asked.remove(&hash);
+                if self.downloads.reading {
+                    self.downloads.arrived.insert(hash);
+                }
                 self.counters.blobs_received += 1;
                 if relayed {
                     self.transmit(BlobStored { hashes: vec![hash] });

@@ -187,7 +187,7 @@ pub struct ChangesRefused {
 /// See [`Output::Apply`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Apply {
-    /// Whole packs; their hash is *not* checked yet.
+    /// Whole packs; their bytes have the hash they were announced by.
     pub packs: Vec<Pack>,
     /// Single changes.
     pub items: Vec<DocChange>,
@@ -195,12 +195,12 @@ pub struct Apply {
     pub cursor: Option<Cursor>,
 }
 
-/// A whole pack as it travelled.
+/// A whole pack as it travelled; opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pack {
     /// The document.
     pub doc: DocId,
-    /// BLAKE3 that the bytes should have.
+    /// BLAKE3 of the bytes.
     pub pack: PackHash,
     /// The bytes.
     pub bytes: Vec<u8>,
@@ -213,6 +213,9 @@ pub struct AppliedHere {
     pub fresh: u64,
     /// Changes set aside as harmful.
     pub set_aside: u32,
+    /// The cursor was *not* moved, since part of the page could not be taken at all (a pack that does not decode). The session ends, so that no later
+    /// page moves it past the gap.
+    pub cursor_kept: bool,
     /// Documents now name blobs that are not here.
     pub wants_changed: bool,
 }

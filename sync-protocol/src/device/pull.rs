@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::{AppliedHere, Apply, DeviceSession, Output, Pack, Phase};
 use crate::close::CloseCode;
-use crate::cursor::{Cursor, LogEpoch};
+use crate::cursor::{Cursor, LogEpoch, PackHash};
 use crate::frame::{Applied, Changes, DocChange, PackPart};
 use crate::limit::{
     APPLY_BYTES_MAX, FRAME_BYTES_MAX, PACK_BYTES_MAX, PACK_PART_BYTES, STRIKES_MAX, WINDOW_BYTES,
@@ -133,6 +133,10 @@ impl Pull {
             _ => return Err("a piece of a pack that does not follow the one before"),
         };
         if last {
+            let hash = PackHash::from_bytes(*blake3::hash(&assembly.pack.bytes).as_bytes());
+            if hash != assembly.pack.pack {
+                return Err("a pack whose bytes do not match its hash");
+            }
             return Ok(Some(assembly.pack));
         }
         self.assembly = Some(assembly);
@@ -239,6 +243,12 @@ impl DeviceSession {
         }
         if self.phase != Phase::Open {
             return;
+        }
+        if applied.cursor_kept {
+            return self.fail(
+                CloseCode::Malformed,
+                "the server sent a pack that can not be read",
+            );
         }
         self.acknowledge(applying);
         self.pull.strikes = self.pull.strikes.saturating_add(applied.set_aside);

@@ -19,7 +19,7 @@ pub enum Output {
     /// Encode and send. Keep reading the socket while a send is pending: both ends may be sending megabytes.
     Transmit(Frame),
 
-    /// In one write: look up where the account's log and this device stand, let [`crate::judge`] decide, record the incarnation (for a fork: for a
+    /// In one write (the token's device must be the one that says hello): look up where the account's log and this device stand, let [`crate::judge`] decide, record the incarnation (for a fork: for a
     /// new device with a new token). Answer: [`super::ServerSession::handle_admitted`].
     Admit(Hello),
 

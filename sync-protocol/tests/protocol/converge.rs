@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::world::{World, doc};
+use crate::world::{World, cases, doc};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -56,6 +56,8 @@ fn play(world: &mut World, steps: &[Step]) {
 }
 
 proptest! {
+    #![proptest_config(cases(60))]
+
     #[test]
     fn devices_converge_through_any_breaks(seed: u64, steps in prop::collection::vec(step(), 1..60)) {
         let mut world = World::new(seed, 3);
@@ -65,6 +67,19 @@ proptest! {
         world.assert_same_blobs();
         prop_assert_eq!(world.devices.iter().map(|device| device.repairs).sum::<u32>(), 0);
         prop_assert_eq!(world.server.identities_made, 0, "a break is not a fork");
+    }
+
+    /// Most blobs do not fit on the server: they go from device to device.
+    #[test]
+    fn devices_converge_over_a_server_that_is_full(seed: u64, quota in 0..200_000u64, steps in prop::collection::vec(step(), 1..60)) {
+        let mut world = World::new(seed, 3);
+        world.server.quota_bytes = quota;
+        play(&mut world, &steps);
+        world.settle();
+        world.assert_same();
+        world.assert_same_blobs();
+        prop_assert!(world.server.quota().used <= quota);
+        prop_assert!(world.server.reserved.is_empty() && world.server.pairs.is_empty() && world.server.waiting.is_empty());
     }
 }
 

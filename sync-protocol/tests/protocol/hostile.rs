@@ -282,13 +282,15 @@ fn a_server_that_lies_about_packs_and_cursors_is_left() {
         bytes: vec![0; len],
     };
     let whole = limit::PACK_PART_BYTES;
-    let lies: [Vec<PackPart>; 6] = [
+    let lies: [Vec<PackPart>; 7] = [
         vec![part(1, 3, whole)],
         vec![part(0, 3, 5)],
         vec![part(0, u32::MAX, whole)],
         vec![part(0, 0, whole)],
         vec![part(0, 3, whole), part(2, 3, whole)],
         vec![part(u32::MAX, 0, 1)],
+        // Whole, but not what its hash says.
+        vec![part(0, 1, 1)],
     ];
     for packs in lies {
         let mut device = open_device();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use sync_protocol::{Close, CloseCode, Frame};
 
-use crate::world::{Dice, World, doc, server::Server};
+use crate::world::{Dice, World, cases, doc, server::Server};
 
 /// Three devices, some work, everything in sync.
 fn in_sync(seed: u64) -> World {
@@ -254,7 +254,7 @@ fn a_close_from_the_server_carries_its_code() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn any_backup_of_server_or_device_may_come_back(seed: u64, rounds in 1..5u8) {

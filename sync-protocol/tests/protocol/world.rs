@@ -17,6 +17,14 @@ pub fn doc(n: u8) -> DocId {
     DocId::from_bytes([n; 16])
 }
 
+/// How many cases a slow property tries: `PROPTEST_CASES` for long runs.
+pub fn cases(usual: u32) -> proptest::prelude::ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    proptest::prelude::ProptestConfig::with_cases(asked.unwrap_or(usual))
+}
+
 /// Splitmix: one number decides a whole run.
 pub struct Dice(pub u64);
 

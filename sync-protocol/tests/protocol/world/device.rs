@@ -306,6 +306,7 @@ impl Device {
         AppliedHere {
             fresh,
             set_aside: 0,
+            cursor_kept: false,
             wants_changed: self.missing_blobs() != before,
         }
     }
