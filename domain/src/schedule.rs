@@ -199,7 +199,8 @@ fn settle<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Vec<&'a Event>, u
             _ => None,
         })
         .collect();
-    kept.retain(|event| matches!(event.kind, Kind::Void { .. }) || !voided.contains(&event.id));
+    // A void named by another still voids: its target is in the set already.
+    kept.retain(|event| !voided.contains(&event.id));
     kept.sort_unstable_by_key(|event| event.order());
     (kept, ignored)
 }

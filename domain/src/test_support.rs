@@ -74,6 +74,11 @@ impl Column {
         self
     }
 
+    /// Bytes as they are.
+    pub fn raw(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// A column of yes and no in which all is no.
     pub fn all_false(count: u64) -> Self {
         Self(chunk::uleb(count))
@@ -91,6 +96,8 @@ pub struct RawChange {
     pub seq: u64,
     /// Number of the first operation.
     pub start_op: u64,
+    /// Other actors it names.
+    pub others: Vec<Vec<u8>>,
     /// Columns by their number.
     pub columns: BTreeMap<u64, Column>,
 }
@@ -111,6 +118,7 @@ impl RawChange {
             actor: vec![0x5a; 16],
             seq: 1,
             start_op: 1,
+            others: Vec::new(),
             columns,
         }
     }
@@ -137,6 +145,7 @@ impl RawChange {
             actor: vec![0x5a; 16],
             seq: 1,
             start_op: 1,
+            others: Vec::new(),
             columns,
         }
     }
@@ -154,8 +163,13 @@ impl RawChange {
         body.extend(&self.actor);
         body.extend(chunk::uleb(self.seq));
         body.extend(chunk::uleb(self.start_op));
-        // Time 0, no message, no other actors.
-        body.extend([0, 0, 0]);
+        // Time 0, no message.
+        body.extend([0, 0]);
+        body.extend(chunk::uleb(self.others.len() as u64));
+        for other in &self.others {
+            body.extend(chunk::uleb(other.len() as u64));
+            body.extend(other);
+        }
         body.extend(chunk::uleb(self.columns.len() as u64));
         for (number, Column(bytes)) in &self.columns {
             body.extend(chunk::uleb(*number));

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use automerge::transaction::Transactable;
 use automerge::{Automerge, Change, ObjType, ROOT, ReadDoc};
 use domain::document::cards::{self, ItemPlace, NewCard};
-use domain::document::conflict::{ConflictId, Place, Side};
-use domain::document::{DocKind, EditError, deck as deck_doc, events, kind, settings};
+use domain::document::conflict::Side;
+use domain::document::{DocKind, EditError, deck as deck_doc, events, kind, settings, touched};
 use domain::schedule::{Epoch, Leitner, Scheduler};
 use domain::{
     BlobHash, CardId, Day, Grade, Hlc, ImageItem, Item, Kind, Month, TagId, UnixMs, limit,
 };
 
 use crate::support::{
-    card, changes, deck, device, document, edit, event, fixture, fork, merge, new_card,
+    card, changes, deck, device, document, edit, event, fixture, fork, merge, new_card, page_with,
 };
 
 fn image(alt: &str) -> Item {
@@ -29,23 +29,6 @@ fn image(alt: &str) -> Item {
         source: None,
         extra: Default::default(),
     })
-}
-
-fn page_with(front: Vec<Item>) -> Automerge {
-    let mut doc = document(0);
-    edit(&mut doc, |tx| {
-        cards::create(tx, deck(1))?;
-        cards::add(
-            tx,
-            &NewCard {
-                front,
-                ..new_card(1, "", "answer")
-            },
-            device(0),
-        )
-    })
-    .unwrap();
-    doc
 }
 
 fn front(doc: &Automerge) -> Vec<Item> {
@@ -166,115 +149,6 @@ fn edits_of_different_things_do_not_meet() {
         (vec![Item::text("FRONT")], vec![Item::text("BACK")])
     );
     assert_eq!(view.conflicts, vec![]);
-}
-
-#[test]
-fn conflicting_texts_are_listed_until_settled() {
-    let begun = page_with(vec![image("flag"), Item::text("capital?")]);
-    let (mut a, mut b, mut c) = (fork(&begun, 1), fork(&begun, 2), fork(&begun, 3));
-    for (doc, n, text) in [
-        (&mut a, 1, "Capital of Norway?"),
-        (&mut b, 2, "Norway: capital?"),
-        (&mut c, 3, "Norway: capital?"),
-    ] {
-        edit(doc, |tx| {
-            cards::set_side_text(tx, card(1), Side::Front, text, device(n))
-        })
-        .unwrap();
-    }
-    // The same text twice is no conflict.
-    merge(&mut b, &c);
-    assert_eq!(cards::read_card(&b, card(1)).unwrap().conflicts, vec![]);
-    merge(&mut a, &b);
-    merge(&mut b, &a);
-    let view = cards::read_card(&a, card(1)).unwrap();
-    assert_eq!(view, cards::read_card(&b, card(1)).unwrap());
-    let place = Place::Item {
-        card: card(1),
-        side: Side::Front,
-        index: 1,
-    };
-    let conflict = &view.conflicts[0];
-    assert_eq!(
-        (view.conflicts.len(), conflict.place, conflict.id),
-        (1, place, ConflictId::of(place))
-    );
-    assert_eq!(conflict.id.to_string().parse(), Ok(conflict.id));
-    assert_eq!(conflict.values[0], view.front[1]);
-    let mut texts: Vec<_> = conflict.values.iter().filter_map(Item::as_text).collect();
-    texts.sort_unstable();
-    assert_eq!(texts, ["Capital of Norway?", "Norway: capital?"]);
-    // Saying again what is shown settles nothing; an edit of the other side neither.
-    let shown = view.front[1].as_text().unwrap().to_owned();
-    edit(&mut a, |tx| {
-        cards::set_side_text(tx, card(1), Side::Front, &shown, device(1))?;
-        cards::set_side_text(tx, card(1), Side::Back, "Oslo", device(1))
-    })
-    .unwrap();
-    assert_eq!(
-        cards::read_card(&a, card(1)).unwrap().conflicts,
-        view.conflicts
-    );
-    // The person keeps the winner itself: that too ends it, on every device.
-    edit(&mut a, |tx| {
-        cards::resolve(tx, place, &conflict.values[0], device(1))
-    })
-    .unwrap();
-    merge(&mut b, &a);
-    for doc in [&a, &b] {
-        let view = cards::read_card(doc, card(1)).unwrap();
-        assert_eq!(
-            (view.conflicts, view.front[1].as_text()),
-            (vec![], Some(shown.as_str()))
-        );
-    }
-    let again = edit(&mut b, |tx| {
-        cards::resolve(tx, place, &conflict.values[1], device(2))
-    });
-    assert!(matches!(again, Err(EditError::NoSuchConflict)));
-}
-
-#[test]
-fn a_joined_text_settles_a_deck_name() {
-    let mut begun = document(0);
-    edit(&mut begun, |tx| {
-        deck_doc::create(tx, "Capitals", UnixMs(7), device(0))
-    })
-    .unwrap();
-    let (mut a, mut b) = (fork(&begun, 1), fork(&begun, 2));
-    edit(&mut a, |tx| {
-        deck_doc::rename(tx, "Capitals of Europe", device(1))
-    })
-    .unwrap();
-    edit(&mut b, |tx| {
-        deck_doc::rename(tx, "World capitals", device(2))
-    })
-    .unwrap();
-    merge(&mut a, &b);
-    let view = deck_doc::read(&a, deck(1));
-    let place = Place::DeckName(deck(1));
-    assert_eq!(
-        view.conflicts.iter().map(|c| c.place).collect::<Vec<_>>(),
-        [place]
-    );
-    assert_eq!(
-        view.conflicts[0].values[0].as_text(),
-        Some(view.name.as_str())
-    );
-    let joined = Item::text("Capitals of Europe and the world");
-    edit(&mut a, |tx| {
-        deck_doc::resolve(tx, place, &joined, device(1))
-    })
-    .unwrap();
-    let view = deck_doc::read(&a, deck(1));
-    assert_eq!(
-        (view.name.as_str(), view.conflicts),
-        ("Capitals of Europe and the world", vec![])
-    );
-    let wrong = edit(&mut a, |tx| {
-        deck_doc::resolve(tx, place, &joined, device(1))
-    });
-    assert!(matches!(wrong, Err(EditError::NoSuchConflict)));
 }
 
 #[test]
@@ -508,6 +382,39 @@ fn reading_skips_what_it_does_not_understand() {
     settings::read(&doc);
     cards::read(&Automerge::new());
     assert_eq!(kind(&Automerge::new()), None);
+}
+
+#[test]
+fn what_a_vandal_removes_is_noticed() {
+    let mut page = page_with(vec![Item::text("a")]);
+    let before = page.get_heads();
+    edit(&mut page, |tx| {
+        let (_, root) = tx.get(ROOT, "cards")?.unwrap();
+        Ok(tx.delete(&root, card(1).to_string())?)
+    })
+    .unwrap();
+    assert_eq!(touched(&page, &before).cards, BTreeSet::from([card(1)]));
+    let mut segment = document(1);
+    let all = [
+        event(1, 10, Kind::Review, Some(Grade::Good)),
+        event(2, 10, Kind::Reset, None),
+    ];
+    edit(&mut segment, |tx| {
+        events::create(tx, device(1), Month::new(2025, 3).unwrap())?;
+        events::append(tx, &all[..1])
+    })
+    .unwrap();
+    let before = segment.get_heads();
+    edit(&mut segment, |tx| {
+        tx.delete(ROOT, all[0].id.to_string().replace('-', ""))?;
+        events::append(tx, &all[1..])
+    })
+    .unwrap();
+    let touched = touched(&segment, &before);
+    assert_eq!(
+        (touched.events, touched.whole),
+        (BTreeSet::from([all[0].id, all[1].id]), false)
+    );
 }
 
 /// Documents written by this version of the schema, change by change. Later versions must read them just the same.

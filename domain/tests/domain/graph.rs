@@ -187,6 +187,27 @@ fn what_does_not_continue_is_refused() {
 }
 
 #[test]
+fn a_change_without_operations_hides_no_ancestor() {
+    let first = gate(&RawChange::nulls(1).chunk()).unwrap();
+    let empty = follow(&first, |c| {
+        c.actor = vec![0x77; 16];
+        c.seq = 1;
+        c.columns.clear();
+    });
+    assert_eq!((empty.ops(), empty.max_op()), (0, first.max_op()));
+    let again = follow(&empty, |c| c.seq = 2);
+    let back = follow(&again, |c| {
+        c.actor = first.actor().to_bytes().to_vec();
+        c.seq = 2;
+    });
+    let mut held = Held::default();
+    for change in [&first, &empty, &again] {
+        held.take(change);
+    }
+    assert_eq!(check_graph(&back, &held), Ok(Verdict::Fresh));
+}
+
+#[test]
 fn a_far_ancestor_is_found_and_a_hostile_distance_is_not_walked() {
     let reach = |steps: u32| {
         let mut held = Held::default();

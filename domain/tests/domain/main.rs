@@ -6,6 +6,7 @@
     reason = "tests may stop where they stand"
 )]
 
+mod conflicts;
 mod convergence;
 mod deletion;
 mod digest;

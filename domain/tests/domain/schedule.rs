@@ -140,6 +140,27 @@ fn golden_vectors() {
 }
 
 #[test]
+fn the_logical_clock_decides_then_the_device_then_the_id() {
+    let manual = |id, hlc: u64, by, box_number| Event {
+        hlc: Hlc::from_u64(hlc),
+        device: device(by),
+        ..event(
+            id,
+            10,
+            Kind::Manual {
+                box_number,
+                due: Day(30),
+            },
+            None,
+        )
+    };
+    let last_of = |a: Event, b: Event| fold(&[a, b], &[], deck(1)).box_number;
+    assert_eq!(last_of(manual(2, 1, 2, 2), manual(1, 2, 1, 3)), 3);
+    assert_eq!(last_of(manual(2, 1, 1, 2), manual(1, 1, 2, 3)), 3);
+    assert_eq!(last_of(manual(2, 1, 1, 2), manual(1, 1, 1, 3)), 2);
+}
+
+#[test]
 fn options() {
     let back_one = Leitner {
         lapse: Lapse::BackOne,

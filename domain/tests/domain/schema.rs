@@ -129,8 +129,8 @@ proptest! {
         which in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..3),
     ) {
-        thread_local!(static SEEDS: (Automerge, Vec<Vec<u8>>) = seeds());
-        SEEDS.with(|(doc, seeds)| {
+        thread_local!(static SEEDS: (Automerge, Held, Vec<Vec<u8>>) = seeds());
+        SEEDS.with(|(doc, held, seeds)| {
             let mut bytes = body(&seeds[which.index(seeds.len())]).unwrap().to_vec();
             for (at, value) in &edits {
                 let at = at.index(bytes.len());
@@ -138,9 +138,7 @@ proptest! {
             }
             let chunk = seal(&bytes);
             let Ok(gated) = gate(&chunk) else { return };
-            let mut held = Held::default();
-            changes(doc).iter().for_each(|change| held.take(&gate(change.raw_bytes()).unwrap()));
-            if check_graph(&gated, &held) != Ok(Verdict::Fresh) {
+            if check_graph(&gated, held) != Ok(Verdict::Fresh) {
                 return;
             }
             let passed = catch_unwind(AssertUnwindSafe(|| take(doc, &chunk))).ok().flatten();
@@ -169,8 +167,12 @@ fn take(doc: &Automerge, chunk: &[u8]) -> Option<Automerge> {
 }
 
 /// A page, and changes that one device would make next.
-fn seeds() -> (Automerge, Vec<Vec<u8>>) {
+fn seeds() -> (Automerge, Held, Vec<Vec<u8>>) {
     let doc = page();
+    let mut held = Held::default();
+    changes(&doc)
+        .iter()
+        .for_each(|change| held.take(&gate(change.raw_bytes()).unwrap()));
     let next = |n: u8, text: &str| {
         let mut fork = fork(&doc, n);
         edit(&mut fork, |tx| {
@@ -182,5 +184,5 @@ fn seeds() -> (Automerge, Vec<Vec<u8>>) {
         fork.get_last_local_change().unwrap().raw_bytes().to_vec()
     };
     let seeds = vec![next(2, "two"), next(3, ""), next(4, "four and more")];
-    (doc, seeds)
+    (doc, held, seeds)
 }

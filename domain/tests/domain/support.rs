@@ -3,7 +3,7 @@
 use automerge::transaction::{CommitOptions, Transaction};
 use automerge::{ActorId, Automerge, Change};
 use domain::document::EditError;
-use domain::document::cards::NewCard;
+use domain::document::cards::{self, NewCard};
 use domain::{
     CardId, Day, DeckId, DeviceId, DocId, Event, EventId, Grade, Hlc, Item, Kind, OffsetMin, UnixMs,
 };
@@ -56,6 +56,24 @@ pub fn new_card(n: u8, front: &str, back: &str) -> NewCard {
         tags: Default::default(),
         created_at: UnixMs(1_700_000_000_000 + i64::from(n)),
     }
+}
+
+/// A page with card 1, of this front.
+pub fn page_with(front: Vec<Item>) -> Automerge {
+    let mut doc = document(0);
+    edit(&mut doc, |tx| {
+        cards::create(tx, deck(1))?;
+        cards::add(
+            tx,
+            &NewCard {
+                front,
+                ..new_card(1, "", "answer")
+            },
+            device(0),
+        )
+    })
+    .unwrap();
+    doc
 }
 
 /// A document written by this device.
