@@ -168,10 +168,10 @@ proptest! {
 
     #[test]
     fn perturbed_frames_never_panic_and_what_decodes_encodes(bytes in perturbed()) {
-        if let Ok(frame) = Frame::decode(&bytes) {
-            if !matches!(frame, Frame::Unknown(_)) {
-                prop_assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
-            }
+        if let Ok(frame) = Frame::decode(&bytes)
+            && !matches!(frame, Frame::Unknown(_))
+        {
+            prop_assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
         }
     }
 

@@ -169,7 +169,8 @@ fn floods_end_the_session() {
         bytes: vec![0; 60_000],
         relayed: false,
     };
-    let floods: [(&str, u64, Box<dyn Fn(u64) -> Frame>); 4] = [
+    type Flood = Box<dyn Fn(u64) -> Frame>;
+    let floods: [(&str, u64, Flood); 4] = [
         ("offers", 11, Box::new(move |n| offers(n * 1_000).into())),
         ("gets", 21, Box::new(move |n| gets(n * 1_000).into())),
         ("pushes", 17, Box::new(move |n| push(n + 1).into())),

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod device;
+pub mod hub;
 pub mod server;
 
 use std::collections::BTreeMap;
@@ -444,11 +445,7 @@ impl World {
 
 impl Link {
     fn arrival(&mut self, bytes: usize, now_ms: u64, delay_ms: u64, bytes_a_ms: u64) -> u64 {
-        let line_us = if bytes_a_ms == 0 {
-            0
-        } else {
-            bytes as u64 * 1000 / bytes_a_ms
-        };
+        let line_us = (bytes as u64 * 1000).checked_div(bytes_a_ms).unwrap_or(0);
         self.free_us = self.free_us.max(now_ms * 1000) + line_us;
         self.free_us.div_ceil(1000) + delay_ms
     }
