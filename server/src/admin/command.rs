@@ -86,7 +86,7 @@ enum Refused {
     Password(#[from] crate::auth::password::PasswordRefused),
     #[error("the password could not be hashed: {0}")]
     Hash(String),
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the list could not be written")]
     Json(#[from] serde_json::Error),
@@ -110,9 +110,7 @@ pub(crate) fn execute(on: &Administration<'_>, command: Command) -> Answer {
     match on.execute(command) {
         Ok(text) => Answer::Done(text),
         Err(error) => {
-            if matches!(error, Refused::Store(_)) {
-                tracing::warn!(command = name, cause = %Chain(&error), "an admin command failed");
-            }
+            tracing::debug!(command = name, cause = %Chain(&error), "an admin command failed");
             Answer::Failed(Chain(&error).to_string())
         }
     }

@@ -1,0 +1,16 @@
+//! The server over real sockets and on a real disk, in this process and as its real binary.
+
+#[path = "server/accounts.rs"]
+mod accounts;
+#[path = "server/binary.rs"]
+mod binary;
+#[path = "server/blobs.rs"]
+mod blobs;
+#[path = "server/host.rs"]
+mod host;
+#[path = "server/sync.rs"]
+mod sync;
+#[path = "server/tls.rs"]
+mod tls;
+#[path = "server/wire.rs"]
+mod wire;
