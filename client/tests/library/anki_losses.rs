@@ -3,8 +3,7 @@
 use client::{Answer, CardEdit, CardShown, Clock, ItemShown, NewItem, NewMedia, Query, Vault};
 use domain::{CardId, Grade};
 
-use crate::cards::png;
-use crate::relay::{Relay, moment, noon, texts};
+use crate::relay::{Relay, fixture, moment, noon, texts};
 
 fn card(vault: &Vault, card: CardId) -> CardShown {
     vault.card(card).unwrap()
@@ -30,13 +29,20 @@ fn edit(front: Option<&str>, back: Option<&str>, tag: &str) -> CardEdit {
 fn different_fields_and_tags_of_one_card_are_all_kept() {
     let mut relay = Relay::new(2);
     let (_, id) = relay.shared_card();
-    relay.vaults[0].card_edit(id, &edit(Some("Norway!"), None, "from-a")).unwrap();
-    relay.vaults[1].card_edit(id, &edit(None, Some("Oslo!"), "from-b")).unwrap();
+    relay.vaults[0]
+        .card_edit(id, &edit(Some("Norway!"), None, "from-a"))
+        .unwrap();
+    relay.vaults[1]
+        .card_edit(id, &edit(None, Some("Oslo!"), "from-b"))
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     for vault in &relay.vaults {
         let card = card(vault, id);
-        assert_eq!((first_text(&card.front), first_text(&card.back)), ("Norway!", "Oslo!"));
+        assert_eq!(
+            (first_text(&card.front), first_text(&card.back)),
+            ("Norway!", "Oslo!")
+        );
         assert_eq!(card.tags, ["from-a", "from-b"]);
         assert!(card.conflicts.is_empty());
     }
@@ -46,32 +52,52 @@ fn different_fields_and_tags_of_one_card_are_all_kept() {
 fn reviews_of_one_card_on_two_devices_all_count() {
     let mut relay = Relay::new(2);
     let (_, id) = relay.shared_card();
-    relay.vaults[0].review(id, Answer::now(Grade::Good)).unwrap();
-    relay.vaults[1].review(id, Answer::now(Grade::Again)).unwrap();
+    relay.vaults[0]
+        .review(id, Answer::now(Grade::Good))
+        .unwrap();
+    relay.vaults[1]
+        .review(id, Answer::now(Grade::Again))
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     for vault in &relay.vaults {
         let card = card(vault, id);
-        assert_eq!((card.reviews, card.box_number, card.due_day.as_deref()), (2, 1, Some("2026-03-03")));
+        assert_eq!(
+            (card.reviews, card.box_number, card.due_day.as_deref()),
+            (2, 1, Some("2026-03-03"))
+        );
     }
     // Right on both is one promotion, not two.
     for day in 1..3 {
-        relay.vaults.iter_mut().for_each(|vault| vault.set_clock(noon(day)));
+        relay
+            .vaults
+            .iter_mut()
+            .for_each(|vault| vault.set_clock(noon(day)));
         for vault in &mut relay.vaults {
             vault.review(id, Answer::now(Grade::Good)).unwrap();
         }
         relay.settle();
     }
     relay.assert_equal();
-    assert_eq!((card(&relay.vaults[0], id).reviews, card(&relay.vaults[0], id).box_number), (6, 2));
+    assert_eq!(
+        (
+            card(&relay.vaults[0], id).reviews,
+            card(&relay.vaults[0], id).box_number
+        ),
+        (6, 2)
+    );
 }
 
 #[test]
 fn the_same_text_changed_twice_within_a_second_is_kept_twice_and_settled_by_a_person() {
     let mut relay = Relay::new(3);
     let (_, id) = relay.shared_card();
-    relay.vaults[0].card_edit(id, &edit(None, Some("Oslo (A)"), "t")).unwrap();
-    relay.vaults[1].card_edit(id, &edit(None, Some("Oslo (B)"), "t")).unwrap();
+    relay.vaults[0]
+        .card_edit(id, &edit(None, Some("Oslo (A)"), "t"))
+        .unwrap();
+    relay.vaults[1]
+        .card_edit(id, &edit(None, Some("Oslo (B)"), "t"))
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     for vault in &relay.vaults {
@@ -84,7 +110,11 @@ fn the_same_text_changed_twice_within_a_second_is_kept_twice_and_settled_by_a_pe
         assert_eq!(values, ["Oslo (A)", "Oslo (B)"]);
     }
     let conflict = relay.vaults[2].conflicts().unwrap().remove(0);
-    let keep = conflict.values.iter().position(|value| value == "Oslo (A)").unwrap();
+    let keep = conflict
+        .values
+        .iter()
+        .position(|value| value == "Oslo (A)")
+        .unwrap();
     assert!(relay.vaults[2].conflict_pick(&conflict.id, 2).is_err());
     relay.vaults[2].conflict_pick(&conflict.id, keep).unwrap();
     assert!(relay.vaults[2].conflict_pick(&conflict.id, keep).is_err());
@@ -101,7 +131,9 @@ fn a_third_text_joins_an_open_conflict_on_every_device() {
     let mut relay = Relay::new(3);
     let (_, id) = relay.shared_card();
     for vault in 0..3 {
-        relay.vaults[vault].card_edit(id, &edit(Some(&format!("front {vault}")), None, "t")).unwrap();
+        relay.vaults[vault]
+            .card_edit(id, &edit(Some(&format!("front {vault}")), None, "t"))
+            .unwrap();
     }
     // They learn of each other one after another, so that the conflict grows under their eyes.
     relay.sync(0);
@@ -112,7 +144,9 @@ fn a_third_text_joins_an_open_conflict_on_every_device() {
     relay.assert_equal();
     let conflict = relay.vaults[1].conflicts().unwrap().remove(0);
     assert_eq!(conflict.values.len(), 3);
-    relay.vaults[1].conflict_join(&conflict.id, "all of it").unwrap();
+    relay.vaults[1]
+        .conflict_join(&conflict.id, "all of it")
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     assert_eq!(first_text(&card(&relay.vaults[0], id).front), "all of it");
@@ -120,11 +154,41 @@ fn a_third_text_joins_an_open_conflict_on_every_device() {
 }
 
 #[test]
+fn tags_put_on_apart_and_built_upon_apart_are_all_kept() {
+    let mut relay = Relay::new(4);
+    let (_, id) = relay.shared_card();
+    let tag = |relay: &mut Relay, vault: usize| {
+        relay.vaults[vault]
+            .card_edit(id, &edit(None, None, &format!("tag {vault}")))
+            .unwrap();
+    };
+    // 0 and 1 each make the card's first tag; 2 has seen only the one, 3 only the other, and each builds on that.
+    tag(&mut relay, 0);
+    relay.push(0);
+    relay.pull(2, 40, false);
+    tag(&mut relay, 1);
+    let from_one = relay.outbox(1);
+    relay.give(3, from_one);
+    relay.sync(1);
+    relay.sync(0);
+    assert_eq!(card(&relay.vaults[0], id).tags, ["tag 0", "tag 1"]);
+    tag(&mut relay, 2);
+    tag(&mut relay, 3);
+    relay.settle();
+    relay.assert_equal();
+    for vault in &relay.vaults {
+        assert_eq!(card(vault, id).tags, ["tag 0", "tag 1", "tag 2", "tag 3"]);
+    }
+}
+
+#[test]
 fn an_edit_made_without_knowing_of_a_deletion_keeps_the_card() {
     let mut relay = Relay::new(2);
     let (deck, id) = relay.shared_card();
     relay.vaults[0].card_remove(id).unwrap();
-    relay.vaults[1].card_edit(id, &edit(None, Some("Oslo, of course"), "t")).unwrap();
+    relay.vaults[1]
+        .card_edit(id, &edit(None, Some("Oslo, of course"), "t"))
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     assert!(!card(&relay.vaults[0], id).removed);
@@ -135,7 +199,9 @@ fn an_edit_made_without_knowing_of_a_deletion_keeps_the_card() {
     assert!(card(&relay.vaults[1], id).removed);
 
     relay.vaults[0].deck_remove(deck).unwrap();
-    let added = relay.vaults[1].add_card(&texts(deck, "Sweden", "Stockholm")).unwrap();
+    let added = relay.vaults[1]
+        .add_card(&texts(deck, "Sweden", "Stockholm"))
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     assert_eq!(relay.vaults[0].decks().unwrap().len(), 1);
@@ -146,12 +212,25 @@ fn an_edit_made_without_knowing_of_a_deletion_keeps_the_card() {
 fn suspending_and_reviewing_are_both_kept() {
     let mut relay = Relay::new(2);
     let (_, id) = relay.shared_card();
-    relay.vaults[0].card_edit(id, &CardEdit { suspended: Some(true), ..CardEdit::default() }).unwrap();
-    relay.vaults[1].review(id, Answer::now(Grade::Good)).unwrap();
+    relay.vaults[0]
+        .card_edit(
+            id,
+            &CardEdit {
+                suspended: Some(true),
+                ..CardEdit::default()
+            },
+        )
+        .unwrap();
+    relay.vaults[1]
+        .review(id, Answer::now(Grade::Good))
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     let card = card(&relay.vaults[1], id);
-    assert_eq!((card.suspended, card.box_number, card.reviews), (true, 2, 1));
+    assert_eq!(
+        (card.suspended, card.box_number, card.reviews),
+        (true, 2, 1)
+    );
     assert_eq!(relay.vaults[0].status().unwrap().due, 0);
 }
 
@@ -162,18 +241,32 @@ fn a_fast_clock_wins_nothing() {
     let mut ahead = moment(0);
     ahead.at.0 += 4 * 60_000;
     relay.vaults[0].set_clock(Clock::Still(ahead));
-    relay.vaults[0].card_edit(id, &edit(None, Some("older"), "t")).unwrap();
-    let early = relay.vaults[0].review(id, Answer::now(Grade::Again)).unwrap();
+    relay.vaults[0]
+        .card_edit(id, &edit(None, Some("older"), "t"))
+        .unwrap();
+    let early = relay.vaults[0]
+        .review(id, Answer::now(Grade::Again))
+        .unwrap();
     relay.settle();
-    relay.vaults[1].card_edit(id, &edit(None, Some("newer"), "t")).unwrap();
-    let late = relay.vaults[1].review(id, Answer::now(Grade::Good)).unwrap();
+    relay.vaults[1]
+        .card_edit(id, &edit(None, Some("newer"), "t"))
+        .unwrap();
+    let late = relay.vaults[1]
+        .review(id, Answer::now(Grade::Good))
+        .unwrap();
     relay.settle();
     relay.assert_equal();
     for vault in &relay.vaults {
         assert_eq!(first_text(&card(vault, id).back), "newer");
         assert!(vault.conflicts().unwrap().is_empty());
         // A review made after seeing another never sorts before it, whatever the clocks say.
-        let order: Vec<_> = vault.why(id).unwrap().events.iter().map(|event| event.id).collect();
+        let order: Vec<_> = vault
+            .why(id)
+            .unwrap()
+            .events
+            .iter()
+            .map(|event| event.id)
+            .collect();
         assert_eq!(order, [early.event, late.event]);
     }
 }
@@ -182,8 +275,12 @@ fn a_fast_clock_wins_nothing() {
 fn a_bulk_add_and_a_few_typed_cards_are_all_there() {
     let mut relay = Relay::new(2);
     let (deck, _) = relay.shared_card();
-    let many: Vec<_> = (0..1_500).map(|number| texts(deck, &format!("a{number}"), "x")).collect();
-    let few: Vec<_> = (0..10).map(|number| texts(deck, &format!("b{number}"), "x")).collect();
+    let many: Vec<_> = (0..1_500)
+        .map(|number| texts(deck, &format!("a{number}"), "x"))
+        .collect();
+    let few: Vec<_> = (0..10)
+        .map(|number| texts(deck, &format!("b{number}"), "x"))
+        .collect();
     relay.vaults[0].add_cards(&many).unwrap();
     for card in &few {
         relay.vaults[1].add_card(card).unwrap();
@@ -197,13 +294,15 @@ fn a_bulk_add_and_a_few_typed_cards_are_all_there() {
 fn one_file_name_with_two_contents_is_two_pictures() {
     let mut relay = Relay::new(2);
     let (deck, _) = relay.shared_card();
-    let mut other = png();
-    let end = other.len();
-    other.splice(end - 12..end - 12, *b"\0\0\0\x04tEXta\0b\0\xd8\xd0\xd6\x36");
-    for (vault, bytes) in [(0, png()), (1, other)] {
-        let info = media::inspect(&bytes, "map.png").unwrap();
+    for (vault, name) in [(0, "chelsea.jpg"), (1, "noninterleaved_420.jpg")] {
+        let bytes = std::fs::read(fixture(name)).unwrap();
+        let info = media::inspect(&bytes, "map.jpg").unwrap();
         let mut card = texts(deck, &format!("map {vault}"), "x");
-        card.front.push(NewItem::Media(Box::new(NewMedia { bytes, info, alt: None })));
+        card.front.push(NewItem::Media(Box::new(NewMedia {
+            bytes,
+            info,
+            alt: None,
+        })));
         relay.vaults[vault].add_card(&card).unwrap();
     }
     relay.settle();
@@ -228,7 +327,11 @@ fn a_device_that_had_decks_before_it_logged_in_keeps_them() {
         vault.review(card, Answer::now(Grade::Good)).unwrap();
         decks.push((deck, card));
     }
-    let before: Vec<CardShown> = decks.iter().zip(&relay.vaults).map(|((_, id), vault)| card(vault, *id)).collect();
+    let before: Vec<CardShown> = decks
+        .iter()
+        .zip(&relay.vaults)
+        .map(|((_, id), vault)| card(vault, *id))
+        .collect();
     relay.join(0);
     relay.settle();
     relay.join(1);
@@ -239,12 +342,17 @@ fn a_device_that_had_decks_before_it_logged_in_keeps_them() {
         for ((_, id), before) in decks.iter().zip(&before) {
             assert_eq!(card(vault, *id), *before);
         }
-        let devices: Vec<String> = decks.iter().map(|(_, id)| vault.why(*id).unwrap().events[0].device.clone()).collect();
+        let devices: Vec<String> = decks
+            .iter()
+            .map(|(_, id)| vault.why(*id).unwrap().events[0].device.clone())
+            .collect();
         assert_eq!(devices, ["device 0", "device 1"]);
     }
     // Logging in again sends nothing twice; logging out keeps what waits.
     relay.vaults[0].leave().unwrap();
-    relay.vaults[0].card_edit(decks[0].1, &edit(Some("f!"), None, "t")).unwrap();
+    relay.vaults[0]
+        .card_edit(decks[0].1, &edit(Some("f!"), None, "t"))
+        .unwrap();
     assert!(relay.vaults[0].status().unwrap().server.is_none());
     relay.join(0);
     assert_eq!(relay.vaults[0].status().unwrap().pending_changes, 3);
@@ -256,12 +364,18 @@ fn a_device_that_had_decks_before_it_logged_in_keeps_them() {
 fn a_copied_vault_goes_on_beside_its_original() {
     let mut relay = Relay::new(2);
     let (deck, id) = relay.shared_card();
-    relay.vaults[0].review(id, Answer::now(Grade::Good)).unwrap();
+    relay.vaults[0]
+        .review(id, Answer::now(Grade::Good))
+        .unwrap();
     // The second vault's folder becomes a copy of the first's.
     let (from, to) = (relay.path(0), relay.path(1));
     drop(relay.vaults.drain(..).collect::<Vec<_>>());
     std::fs::remove_dir_all(&to).unwrap();
-    let copied = std::process::Command::new("cp").arg("-a").args([&from, &to]).status().unwrap();
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([&from, &to])
+        .status()
+        .unwrap();
     assert!(copied.success());
     for path in [&from, &to] {
         let mut vault = Vault::open(path, "test", client::Hold::Short).unwrap();
@@ -269,17 +383,23 @@ fn a_copied_vault_goes_on_beside_its_original() {
         relay.vaults.push(vault);
     }
     for (number, vault) in relay.vaults.iter_mut().enumerate() {
-        vault.add_card(&texts(deck, &format!("copy {number}"), "x")).unwrap();
-        vault.card_edit(id, &edit(None, None, &format!("copy {number}"))).unwrap();
+        vault
+            .add_card(&texts(deck, &format!("copy {number}"), "x"))
+            .unwrap();
+        vault
+            .card_edit(id, &edit(None, None, &format!("copy {number}")))
+            .unwrap();
         vault.review(id, Answer::now(Grade::Good)).unwrap();
     }
     relay.settle();
     relay.assert_equal();
     let mut found = 0;
-    relay.vaults[0].cards(&Query::parse("copy").unwrap(), &mut |_| {
-        found += 1;
-        true
-    }).unwrap();
+    relay.vaults[0]
+        .cards(&Query::parse("copy").unwrap(), &mut |_| {
+            found += 1;
+            true
+        })
+        .unwrap();
     let card = card(&relay.vaults[1], id);
     assert_eq!((found, card.reviews, card.tags.len()), (2, 3, 2));
 }

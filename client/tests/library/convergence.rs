@@ -106,7 +106,10 @@ impl World {
             Step::Fold => self.relay.vaults[vault].fold_journal().unwrap(),
             Step::NextDay => {
                 self.day += 1;
-                self.relay.vaults.iter_mut().for_each(|vault| vault.set_clock(noon(self.day)));
+                self.relay
+                    .vaults
+                    .iter_mut()
+                    .for_each(|vault| vault.set_clock(noon(self.day)));
             }
             Step::Add => self.add(vault),
             Step::Undo => {
@@ -122,7 +125,11 @@ impl World {
             | Step::Remove { card }
             | Step::Review { card, .. } => {
                 let card = *card;
-                if let Some(seen) = self.history.card(&self.known[vault], card).filter(|_| card < self.cards.len()) {
+                if let Some(seen) = self
+                    .history
+                    .card(&self.known[vault], card)
+                    .filter(|_| card < self.cards.len())
+                {
                     self.change(vault, card, &seen, step);
                 }
             }
@@ -131,7 +138,9 @@ impl World {
 
     fn add(&mut self, vault: usize) {
         let (front, back) = (self.fresh_text(), self.fresh_text());
-        let id = self.relay.vaults[vault].add_card(&texts(self.deck, &front, &back)).unwrap();
+        let id = self.relay.vaults[vault]
+            .add_card(&texts(self.deck, &front, &back))
+            .unwrap();
         let card = self.cards.len();
         self.cards.push(id);
         // One act, told in three parts that everybody learns of together.
@@ -144,21 +153,43 @@ impl World {
         let id = self.cards[card];
         let text = self.fresh_text();
         let (edit, what) = match step {
-            Step::Edit { back: false, .. } => {
-                (CardEdit { front: Some(text.clone()), ..CardEdit::default() }, What::Front { card, text })
-            }
-            Step::Edit { back: true, .. } => {
-                (CardEdit { back: Some(text.clone()), ..CardEdit::default() }, What::Back { card, text })
-            }
-            Step::Tag { tag, .. } if !seen.tags.contains(tag) => {
-                (CardEdit { tags: vec![format!("tag {tag}")], ..CardEdit::default() }, What::Tag { card, tag: *tag })
-            }
-            Step::Untag { tag, .. } if seen.tags.contains(tag) => {
-                (CardEdit { untag: vec![format!("tag {tag}")], ..CardEdit::default() }, What::Untag { card, tag: *tag })
-            }
+            Step::Edit { back: false, .. } => (
+                CardEdit {
+                    front: Some(text.clone()),
+                    ..CardEdit::default()
+                },
+                What::Front { card, text },
+            ),
+            Step::Edit { back: true, .. } => (
+                CardEdit {
+                    back: Some(text.clone()),
+                    ..CardEdit::default()
+                },
+                What::Back { card, text },
+            ),
+            Step::Tag { tag, .. } if !seen.tags.contains(tag) => (
+                CardEdit {
+                    tags: vec![format!("tag {tag}")],
+                    ..CardEdit::default()
+                },
+                What::Tag { card, tag: *tag },
+            ),
+            Step::Untag { tag, .. } if seen.tags.contains(tag) => (
+                CardEdit {
+                    untag: vec![format!("tag {tag}")],
+                    ..CardEdit::default()
+                },
+                What::Untag { card, tag: *tag },
+            ),
             Step::Suspend { .. } => {
                 let to = !self.relay.vaults[vault].card(id).unwrap().suspended;
-                (CardEdit { suspended: Some(to), ..CardEdit::default() }, What::Suspend { card, to })
+                (
+                    CardEdit {
+                        suspended: Some(to),
+                        ..CardEdit::default()
+                    },
+                    What::Suspend { card, to },
+                )
             }
             Step::Remove { .. } if seen.visible => {
                 self.relay.vaults[vault].card_remove(id).unwrap();
@@ -167,8 +198,17 @@ impl World {
             }
             Step::Review { right, .. } if seen.visible => {
                 let grade = if *right { Grade::Good } else { Grade::Again };
-                self.relay.vaults[vault].review(id, Answer::now(grade)).unwrap();
-                let review = self.did(vault, What::Review { card, day: self.day, right: *right });
+                self.relay.vaults[vault]
+                    .review(id, Answer::now(grade))
+                    .unwrap();
+                let review = self.did(
+                    vault,
+                    What::Review {
+                        card,
+                        day: self.day,
+                        right: *right,
+                    },
+                );
                 self.reviews[vault].push(review);
                 return;
             }
@@ -191,9 +231,15 @@ impl World {
             let conflicting: BTreeMap<&str, BTreeSet<String>> = shown
                 .conflicts
                 .iter()
-                .map(|conflict| (conflict.place.as_str(), conflict.values.iter().cloned().collect()))
+                .map(|conflict| {
+                    (
+                        conflict.place.as_str(),
+                        conflict.values.iter().cloned().collect(),
+                    )
+                })
                 .collect();
-            let side = |items: &[ItemShown], place: &str| match (conflicting.get(place), &items[0]) {
+            let side = |items: &[ItemShown], place: &str| match (conflicting.get(place), &items[0])
+            {
                 (Some(values), ItemShown::Text { text }) if values.contains(text) => values.clone(),
                 (None, ItemShown::Text { text }) => BTreeSet::from([text.clone()]),
                 other => panic!("{other:?}"),
@@ -206,7 +252,11 @@ impl World {
                 visible: !shown.removed,
                 front: side(&shown.front, "front item 1"),
                 back: side(&shown.back, "back item 1"),
-                tags: shown.tags.iter().map(|tag| tag.strip_prefix("tag ").unwrap().parse().unwrap()).collect(),
+                tags: shown
+                    .tags
+                    .iter()
+                    .map(|tag| tag.strip_prefix("tag ").unwrap().parse().unwrap())
+                    .collect(),
                 suspended: expected.suspended.map(|_| shown.suspended),
                 box_number: shown.box_number,
                 due,

@@ -2,7 +2,12 @@
 //! that vaults which exchange their changes in any order show the same. No network: `Relay` hands changes from one vault to
 //! the others, as the log of a server would.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod anki_losses;
 mod cards;

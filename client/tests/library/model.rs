@@ -63,16 +63,28 @@ pub struct History {
 
 impl History {
     pub fn add(&mut self, seen: &BTreeSet<usize>, what: What) -> usize {
-        self.ops.push(Op { seen: seen.clone(), what });
+        self.ops.push(Op {
+            seen: seen.clone(),
+            what,
+        });
         self.ops.len() - 1
     }
 
     /// What is seen of a card by who knows these operations.
     pub fn card(&self, known: &BTreeSet<usize>, card: usize) -> Option<Seen> {
-        let of_card: Vec<(usize, &Op)> =
-            known.iter().map(|op| (*op, &self.ops[*op])).filter(|(_, op)| op.what.card() == Some(card)).collect();
-        of_card.iter().find(|(_, op)| matches!(op.what, What::Add { .. }))?;
-        let removes: Vec<&Op> = of_card.iter().map(|(_, op)| *op).filter(|op| matches!(op.what, What::Remove { .. })).collect();
+        let of_card: Vec<(usize, &Op)> = known
+            .iter()
+            .map(|op| (*op, &self.ops[*op]))
+            .filter(|(_, op)| op.what.card() == Some(card))
+            .collect();
+        of_card
+            .iter()
+            .find(|(_, op)| matches!(op.what, What::Add { .. }))?;
+        let removes: Vec<&Op> = of_card
+            .iter()
+            .map(|(_, op)| *op)
+            .filter(|op| matches!(op.what, What::Remove { .. }))
+            .collect();
         let keeps = |op: &What| !matches!(op, What::Remove { .. } | What::Review { .. });
         let visible = of_card
             .iter()
@@ -105,7 +117,11 @@ impl History {
         })
     }
 
-    fn schedule(&self, known: &BTreeSet<usize>, of_card: &[(usize, &Op)]) -> (u8, Option<i64>, u32) {
+    fn schedule(
+        &self,
+        known: &BTreeSet<usize>,
+        of_card: &[(usize, &Op)],
+    ) -> (u8, Option<i64>, u32) {
         let undone: BTreeSet<usize> = known
             .iter()
             .filter_map(|op| match self.ops[*op].what {
@@ -138,16 +154,28 @@ impl History {
 
 /// The values that no later operation of the same kind had seen.
 fn latest<T: Ord>(ops: &[(usize, &Op)], value: impl Fn(&What) -> Option<T>) -> BTreeSet<T> {
-    let of_kind: Vec<(usize, &Op, T)> =
-        ops.iter().filter_map(|(id, op)| value(&op.what).map(|value| (*id, *op, value))).collect();
-    let seen: BTreeSet<usize> = of_kind.iter().flat_map(|(_, op, _)| op.seen.iter().copied()).collect();
-    of_kind.into_iter().filter(|(id, ..)| !seen.contains(id)).map(|(_, _, value)| value).collect()
+    let of_kind: Vec<(usize, &Op, T)> = ops
+        .iter()
+        .filter_map(|(id, op)| value(&op.what).map(|value| (*id, *op, value)))
+        .collect();
+    let seen: BTreeSet<usize> = of_kind
+        .iter()
+        .flat_map(|(_, op, _)| op.seen.iter().copied())
+        .collect();
+    of_kind
+        .into_iter()
+        .filter(|(id, ..)| !seen.contains(id))
+        .map(|(_, _, value)| value)
+        .collect()
 }
 
 /// A tag is there while one act of tagging was seen by no act of untagging.
 fn tags(ops: &[(usize, &Op)]) -> BTreeSet<u8> {
     let untagged = |id: usize, tag: u8| {
-        ops.iter().any(|(_, op)| matches!(op.what, What::Untag { tag: other, .. } if other == tag) && op.seen.contains(&id))
+        ops.iter().any(|(_, op)| {
+            matches!(op.what, What::Untag { tag: other, .. } if other == tag)
+                && op.seen.contains(&id)
+        })
     };
     ops.iter()
         .filter_map(|(id, op)| match op.what {

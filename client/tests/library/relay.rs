@@ -1,5 +1,6 @@
 //! A few vaults of one account, and the log through which they exchange changes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use client::{Clock, Hold, Joining, Login, Moment, NewCard, NewItem, Vault};
@@ -18,6 +19,7 @@ pub struct Relay {
     dirs: Vec<TempDir>,
     log: Vec<DocChange>,
     read: Vec<usize>,
+    joined: BTreeSet<usize>,
     account: VaultId,
 }
 
@@ -26,7 +28,10 @@ pub fn noon(days: i64) -> Clock {
 }
 
 pub fn moment(days: i64) -> Moment {
-    Moment { at: UnixMs(NOON + days * DAY_MS), offset: OffsetMin(0) }
+    Moment {
+        at: UnixMs(NOON + days * DAY_MS),
+        offset: OffsetMin(0),
+    }
 }
 
 pub fn texts(deck: DeckId, front: &str, back: &str) -> NewCard {
@@ -36,6 +41,13 @@ pub fn texts(deck: DeckId, front: &str, back: &str) -> NewCard {
         back: vec![NewItem::Text(back.into())],
         tags: Vec::new(),
     }
+}
+
+/// A file of the repository's media.
+pub fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures/media")
+        .join(name)
 }
 
 /// A vault of its own in a fresh folder.
@@ -67,14 +79,27 @@ impl Relay {
             read: vec![0; count],
             dirs,
             log: Vec::new(),
+            joined: BTreeSet::new(),
             account: VaultId::from_bytes([7; 16]),
         }
     }
 
     pub fn join(&mut self, vault: usize) {
         let device = self.vaults[vault].device_id();
-        let login = Login { url: "http://127.0.0.1:1".into(), user: "u".into(), ca: None, active: true };
-        self.vaults[vault].join(&Joining { vault: self.account, device, login }).unwrap();
+        let login = Login {
+            url: "http://127.0.0.1:1".into(),
+            user: "u".into(),
+            ca: None,
+            active: true,
+        };
+        self.vaults[vault]
+            .join(&Joining {
+                vault: self.account,
+                device,
+                login,
+            })
+            .unwrap();
+        self.joined.insert(vault);
     }
 
     /// Sends what a vault has to send.
@@ -101,12 +126,37 @@ impl Relay {
             if reverse {
                 items.reverse();
             }
-            let cursor = Cursor { epoch: LogEpoch::from_bytes([1; 16]), seq: 1, chain: Chain::START };
-            let apply = Apply { packs: Vec::new(), items, cursor: Some(cursor) };
+            let cursor = Cursor {
+                epoch: LogEpoch::from_bytes([1; 16]),
+                seq: 1,
+                chain: Chain::START,
+            };
+            let apply = Apply {
+                packs: Vec::new(),
+                items,
+                cursor: Some(cursor),
+            };
             let done = self.vaults[vault].sync_apply(apply).unwrap();
             assert_eq!(done.set_aside, 0, "honest changes are never set aside");
         }
         self.read[vault] = self.log.len();
+    }
+
+    /// What a vault has to send, left where it is.
+    pub fn outbox(&mut self, vault: usize) -> Vec<DocChange> {
+        let page = self.vaults[vault].sync_read_outbox(0, 1024 * 1024).unwrap();
+        page.into_iter().map(|row| row.item).collect()
+    }
+
+    /// Gives a vault changes that did not come through the log.
+    pub fn give(&mut self, vault: usize, items: Vec<DocChange>) {
+        self.vaults[vault]
+            .sync_apply(Apply {
+                packs: Vec::new(),
+                items,
+                cursor: None,
+            })
+            .unwrap();
     }
 
     pub fn sync(&mut self, vault: usize) {
@@ -116,20 +166,28 @@ impl Relay {
 
     /// Everybody sends and reads until all know everything.
     pub fn settle(&mut self) {
+        let joined = self.joined.clone();
         for round in 0..2 {
-            for vault in 0..self.vaults.len() {
+            for &vault in &joined {
                 self.push(vault);
                 self.pull(vault, 7 + vault * 30, round == 0 && vault % 2 == 1);
             }
         }
-        for vault in 0..self.vaults.len() {
+        for vault in joined {
             self.pull(vault, 1000, false);
         }
     }
 
     pub fn assert_equal(&mut self) {
-        let digests: Vec<String> = self.vaults.iter().map(|vault| vault.state_digest().unwrap()).collect();
-        assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
+        let digests: Vec<String> = self
+            .vaults
+            .iter()
+            .map(|vault| vault.state_digest().unwrap())
+            .collect();
+        assert!(
+            digests.iter().all(|digest| *digest == digests[0]),
+            "{digests:?}"
+        );
         for vault in &mut self.vaults {
             let report = vault.verify().unwrap();
             assert_eq!(report.problems, Vec::<String>::new());
@@ -153,10 +211,16 @@ impl Relay {
 
     /// Copies blobs that a vault wants from the others that have them.
     pub fn copy_blobs(&mut self, vault: usize) -> Vec<BlobHash> {
-        let wants = self.vaults[vault].sync_read_wants(None, 1000).unwrap().items;
+        let wants = self.vaults[vault]
+            .sync_read_wants(None, 1000)
+            .unwrap()
+            .items;
         let mut arrived = Vec::new();
         for want in wants {
-            let bytes = self.vaults.iter().find_map(|other| other.blobs().read(&want.hash).ok());
+            let bytes = self
+                .vaults
+                .iter()
+                .find_map(|other| other.blobs().read(&want.hash).ok());
             if let Some(bytes) = bytes {
                 self.vaults[vault].blobs().put_bytes(&bytes).unwrap();
                 arrived.push(want.hash);
@@ -169,7 +233,9 @@ impl Relay {
     /// A deck with one card, known to all.
     pub fn shared_card(&mut self) -> (DeckId, CardId) {
         let deck = self.vaults[0].deck_add("Capitals").unwrap();
-        let card = self.vaults[0].add_card(&texts(deck, "Norway", "Oslo")).unwrap();
+        let card = self.vaults[0]
+            .add_card(&texts(deck, "Norway", "Oslo"))
+            .unwrap();
         self.settle();
         (deck, card)
     }

@@ -17,20 +17,31 @@ fn front(session: &mut StudySession, vault: &Vault) -> Option<String> {
 fn a_wrong_card_comes_back_until_it_is_right_and_moves_once() {
     let (_dir, mut vault) = alone();
     let deck = vault.deck_add("D").unwrap();
-    let ids = vault.add_cards(&[texts(deck, "one", "1"), texts(deck, "two", "2")]).unwrap();
+    let ids = vault
+        .add_cards(&[texts(deck, "one", "1"), texts(deck, "two", "2")])
+        .unwrap();
     let mut session = vault.study(&[]).unwrap();
     assert_eq!((session.counts().new, session.counts().due), (2, 0));
     assert_eq!(front(&mut session, &vault).as_deref(), Some("one"));
-    session.answer(&mut vault, Answer::now(Grade::Again)).unwrap();
+    session
+        .answer(&mut vault, Answer::now(Grade::Again))
+        .unwrap();
     assert_eq!(front(&mut session, &vault).as_deref(), Some("two"));
-    session.answer(&mut vault, Answer::now(Grade::Good)).unwrap();
+    session
+        .answer(&mut vault, Answer::now(Grade::Good))
+        .unwrap();
     assert!(session.is_repeat(&vault).unwrap());
-    session.answer(&mut vault, Answer::now(Grade::Good)).unwrap();
+    session
+        .answer(&mut vault, Answer::now(Grade::Good))
+        .unwrap();
     assert_eq!(front(&mut session, &vault), None);
     let summary = session.finish(&mut vault).unwrap();
     assert_eq!((summary.answered, summary.by_grade["good"]), (3, 2));
     let one = vault.card(ids[0]).unwrap();
-    assert_eq!((one.box_number, one.due_day.as_deref(), one.reviews), (1, Some("2026-03-03"), 2));
+    assert_eq!(
+        (one.box_number, one.due_day.as_deref(), one.reviews),
+        (1, Some("2026-03-03"), 2)
+    );
     assert_eq!(vault.verify().unwrap().problems, Vec::<String>::new());
 }
 
@@ -38,9 +49,13 @@ fn a_wrong_card_comes_back_until_it_is_right_and_moves_once() {
 fn undo_brings_the_card_back() {
     let (_dir, mut vault) = alone();
     let deck = vault.deck_add("D").unwrap();
-    vault.add_cards(&[texts(deck, "one", "1"), texts(deck, "two", "2")]).unwrap();
+    vault
+        .add_cards(&[texts(deck, "one", "1"), texts(deck, "two", "2")])
+        .unwrap();
     let mut session = vault.study(&[deck]).unwrap();
-    session.answer(&mut vault, Answer::now(Grade::Good)).unwrap();
+    session
+        .answer(&mut vault, Answer::now(Grade::Good))
+        .unwrap();
     assert_eq!(front(&mut session, &vault).as_deref(), Some("two"));
     session.undo(&mut vault).unwrap();
     assert_eq!(front(&mut session, &vault).as_deref(), Some("one"));
@@ -52,9 +67,19 @@ fn undo_brings_the_card_back() {
 fn cards_suspended_or_removed_meanwhile_are_left_out() {
     let (_dir, mut vault) = alone();
     let deck = vault.deck_add("D").unwrap();
-    let ids = vault.add_cards(&["a", "b", "c"].map(|front| texts(deck, front, "x"))).unwrap();
+    let ids = vault
+        .add_cards(&["a", "b", "c"].map(|front| texts(deck, front, "x")))
+        .unwrap();
     let mut session = vault.study(&[]).unwrap();
-    vault.card_edit(ids[0], &CardEdit { suspended: Some(true), ..CardEdit::default() }).unwrap();
+    vault
+        .card_edit(
+            ids[0],
+            &CardEdit {
+                suspended: Some(true),
+                ..CardEdit::default()
+            },
+        )
+        .unwrap();
     vault.card_remove(ids[1]).unwrap();
     assert_eq!(front(&mut session, &vault).as_deref(), Some("c"));
 }
@@ -63,13 +88,17 @@ fn cards_suspended_or_removed_meanwhile_are_left_out() {
 fn daily_limits_count_what_other_devices_have_done() {
     let mut relay = Relay::new(2);
     let deck = relay.vaults[0].deck_add("D").unwrap();
-    let cards: Vec<_> = (0..30).map(|number| texts(deck, &format!("{number:02}"), "x")).collect();
+    let cards: Vec<_> = (0..30)
+        .map(|number| texts(deck, &format!("{number:02}"), "x"))
+        .collect();
     relay.vaults[0].add_cards(&cards).unwrap();
     relay.settle();
     let mut session = relay.vaults[0].study(&[]).unwrap();
     assert_eq!(session.counts().new, 20);
     for _ in 0..12 {
-        session.answer(&mut relay.vaults[0], Answer::now(Grade::Good)).unwrap();
+        session
+            .answer(&mut relay.vaults[0], Answer::now(Grade::Good))
+            .unwrap();
     }
     session.finish(&mut relay.vaults[0]).unwrap();
     relay.settle();
