@@ -34,6 +34,8 @@ struct Offer {
     granted: bool,
     relay: bool,
     retried: bool,
+    /// Another device has asked for it since: a refusal may be from before that.
+    wanted: bool,
 }
 
 impl Uploads {
@@ -119,6 +121,7 @@ impl DeviceSession {
                     granted: false,
                     relay: false,
                     retried: false,
+                    wanted: false,
                 },
             );
         }
@@ -189,7 +192,9 @@ impl DeviceSession {
                 used: item.used,
                 limit: item.limit,
             };
-            if item.reason == Reason::NobodyWaits {
+            if offer.wanted {
+                self.offer(vec![offer.item]);
+            } else if item.reason == Reason::NobodyWaits {
                 self.uploads.refused.insert(item.hash);
             } else {
                 self.refused(BlobRefused {
@@ -242,6 +247,11 @@ impl DeviceSession {
 
     pub(super) fn found(&mut self, items: Vec<OfferItem>) {
         self.uploads.finding = self.uploads.finding.saturating_sub(1);
+        for item in &items {
+            if let Some(offer) = self.uploads.offers.get_mut(&item.hash) {
+                offer.wanted = true;
+            }
+        }
         self.offer(items);
     }
 

@@ -143,6 +143,13 @@ impl ServerSession {
         }
     }
 
+    /// The device asked for it before, and has brought it itself meanwhile.
+    pub(super) fn device_has(&mut self, hash: BlobHash) {
+        if self.downloads.absent.remove(&hash).is_some() {
+            self.outputs.push_back(Output::StopAsking(vec![hash]));
+        }
+    }
+
     pub(super) fn blobs_wanted(&mut self, hashes: &[BlobHash]) {
         for hashes in hashes.chunks(BLOBS_A_FRAME_MAX) {
             self.transmit(BlobWanted {

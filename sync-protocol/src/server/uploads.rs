@@ -205,7 +205,10 @@ impl ServerSession {
         self.receiver.forget(&hash);
         match written {
             BlobWritten::Piece => {}
-            BlobWritten::Stored => self.uploads.stored.push(hash),
+            BlobWritten::Stored => {
+                self.uploads.stored.push(hash);
+                self.device_has(hash);
+            }
             BlobWritten::Bad(reason) => self.transmit(BlobBad { hash, reason }),
             BlobWritten::Failed(reason) => {
                 self.refuse(vec![refusal(hash, reason, Quota::default())])
