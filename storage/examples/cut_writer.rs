@@ -155,10 +155,7 @@ fn write_vault(dir: &Path) -> Outcome {
         }
         writer.edit(document(n), 0, |tx| -> Result<(), StoreError> {
             tx.put(automerge::ROOT, format!("{n}"), value_of(n, 0, 40))
-                .map_err(|source| StoreError::Edit {
-                    doc: document(n),
-                    source,
-                })
+                .map_err(StoreError::edit(document(n)))
         })?;
         writer.put(b"last", n.to_be_bytes());
         writer.commit()?;

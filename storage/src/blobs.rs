@@ -18,7 +18,7 @@ use domain::BlobHash;
 pub use part::BlobPart;
 
 use crate::durable;
-use crate::limit::{BLOB_READ_BYTES_MAX, PART_AGE_MAX};
+use crate::limit::{BLOB_FLOOR_BYTES, BLOB_READ_BYTES_MAX, PART_AGE_MAX};
 
 /// A failed operation on blobs.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,19 @@ pub enum BlobError {
         /// The bound.
         max: u64,
     },
+    /// The same blob is arriving on another connection.
+    #[error("blob {0} is already arriving; try again when that has ended")]
+    Busy(BlobHash),
+    /// Not enough free space; nothing was written.
+    #[error(
+        "the disk is nearly full: {free} bytes free, {need} needed; free some space and try again"
+    )]
+    Full {
+        /// Bytes free now.
+        free: u64,
+        /// Bytes that must be free.
+        need: u64,
+    },
     /// The operating system refused.
     #[error("cannot {what} {}", path.display())]
     Io {
@@ -56,7 +69,17 @@ impl BlobError {
     /// Whether the disk is full: free some space and try again.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        let full = |e: &io::Error| {
+            matches!(
+                e.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            )
+        };
+        match self {
+            Self::Full { .. } => true,
+            Self::Io { source, .. } => full(source),
+            _ => false,
+        }
     }
 
     pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -111,6 +134,7 @@ impl BlobStore {
                 new: false,
             });
         }
+        self.admit_bytes(len)?;
         let tmp = self.temporary()?;
         let path = tmp.path().to_path_buf();
         let mut file = tmp.as_file();
@@ -125,6 +149,11 @@ impl BlobStore {
     /// [`BlobError::TooLarge`], after reading one byte more than allowed and no further.
     pub fn put_file(&self, from: &Path, bytes_max: u64) -> Result<BlobPut, BlobError> {
         let mut source = File::open(from).map_err(BlobError::io("open", from))?;
+        let announced = source
+            .metadata()
+            .map_err(BlobError::io("look at", from))?
+            .len();
+        self.admit_bytes(announced.min(bytes_max))?;
         let tmp = self.temporary()?;
         let path = tmp.path().to_path_buf();
         let mut file = tmp.as_file();
@@ -327,6 +356,18 @@ impl BlobStore {
 
     pub(crate) fn part_path(&self, hash: &BlobHash) -> PathBuf {
         self.tmp().join(format!("{hash}.part"))
+    }
+
+    /// Refuses bytes that would eat the room the key-value store needs to take note of them.
+    pub(crate) fn admit_bytes(&self, bytes: u64) -> Result<(), BlobError> {
+        let free = crate::kv::free_bytes(&self.dir)
+            .map_err(BlobError::io("ask for the free space of", &self.dir))?;
+        let need = bytes.saturating_add(BLOB_FLOOR_BYTES);
+        if free < need {
+            Err(BlobError::Full { free, need })
+        } else {
+            Ok(())
+        }
     }
 
     /// The last steps of every put: sync the bytes, make the fan folder, give the name, sync the name.

@@ -37,7 +37,7 @@ use files::Files;
 use rows::{ActorRow, Header};
 
 use crate::durable;
-use crate::kv::{Kv, KvError, KvOptions, Scan};
+use crate::kv::{Entry, Kv, KvError, KvOptions, Scan};
 use crate::lock::{LockKind, VaultLock};
 use crate::pack::{PackBounds, decode_pack};
 
@@ -322,7 +322,7 @@ impl VaultStore {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn last(&self, prefix: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn last(&self, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {
         self.scan(prefix).next_back().transpose()
     }
 
@@ -511,7 +511,7 @@ impl VaultStore {
 pub struct ClientScan<'a>(Scan<'a>);
 
 impl Iterator for ClientScan<'_> {
-    type Item = Result<(Vec<u8>, Vec<u8>), StoreError>;
+    type Item = Result<Entry, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next().map(strip)
@@ -524,7 +524,7 @@ impl DoubleEndedIterator for ClientScan<'_> {
     }
 }
 
-fn strip(row: Result<(Vec<u8>, Vec<u8>), KvError>) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+fn strip(row: Result<Entry, KvError>) -> Result<Entry, StoreError> {
     let (mut key, value) = row?;
     key.drain(..rows::CLIENT.len().min(key.len()));
     Ok((key, value))

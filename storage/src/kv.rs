@@ -206,7 +206,7 @@ impl Kv {
     }
 
     /// As [`Kv::update`] without waiting: `done` is called once, on the writer thread and therefore briefly, when the outcome is
-    /// known; for a success that is after the flush.
+    /// known; for a success that is after the flush. Neither closure may wait for another commit: it would wait for itself.
     pub fn submit<T, E, F, D>(&self, job: F, done: D)
     where
         F: FnOnce(View<'_>) -> Result<(Batch, T), E> + Send + 'static,

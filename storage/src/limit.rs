@@ -47,6 +47,9 @@ pub const CACHE_BYTES_SERVER: u64 = 64 * 1024 * 1024;
 /// How often a waiter looks whether a short holder has let go of the lock.
 pub const LOCK_POLL: Duration = Duration::from_millis(10);
 
+/// Free space that blobs leave untouched: pictures may wait, reviews and edits must not.
+pub const BLOB_FLOOR_BYTES: u64 = 4 * FLOOR_BYTES;
+
 /// Largest blob that is read whole into memory.
 pub const BLOB_READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -99,5 +102,6 @@ pub const INTAKE_STACK_BYTES: usize = 8 * 1024 * 1024;
 pub const CURSOR_BYTES_MAX: usize = 1024;
 
 const _: () = assert!(FLOOR_DELETE_BYTES < FLOOR_BYTES);
+const _: () = assert!(FLOOR_BYTES < BLOB_FLOOR_BYTES);
 const _: () = assert!(INLINE_BYTES_MAX < VALUE_BYTES_MAX);
 const _: () = assert!(DOCUMENT_BYTES_HARD_MAX <= PACK_BYTES_MAX as u64);

@@ -44,15 +44,17 @@ def needs():
             skip(f"{tool} is missing (apt-get install {package})")
 
 
-def build(bare):
+def build(bare, into):
+    """Builds the writer and returns a copy of it, which a later build cannot replace."""
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
     command = ["cargo", "build", "--quiet", "--package", "storage", "--example", "cut_writer"]
+    subprocess.run(command + (["--features", "bare-flush"] if bare else []), check=True, cwd=ROOT)
+    writer = os.path.join(into, "cut_writer")
+    shutil.copy(os.path.join(target, "debug", "examples", "cut_writer"), writer)
     if bare:
-        # A folder of its own, so that the careless writer is never mistaken for the real one.
-        target = os.path.join(target, "bare-flush")
-        command += ["--features", "bare-flush"]
-    subprocess.run(command + ["--target-dir", target], check=True, cwd=ROOT)
-    return os.path.join(target, "debug", "examples", "cut_writer")
+        # The tests find the example by its name: put the real one back.
+        subprocess.run(command, check=True, cwd=ROOT)
+    return writer
 
 
 class Disk:
@@ -143,11 +145,11 @@ def main():
     parser.add_argument("--work", default=None, help="where the images go (3 GB, sparse)")
     args = parser.parse_args()
     needs()
-    writer = build(args.bare_flush)
     rng = random.Random(args.seed)
     disk = Disk(args.work)
     good = acknowledged = 0
     try:
+        writer = build(args.bare_flush, disk.work)
         for number in range(args.cuts):
             mode = ("kv", "vault")[number % 2]
             delay = rng.uniform(0.3, 3.0)

@@ -1,8 +1,9 @@
 //! A blob that is arriving, perhaps over several connections.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use domain::BlobHash;
 
@@ -24,13 +25,7 @@ pub struct BlobPart {
 impl BlobPart {
     pub(super) fn open(store: BlobStore, hash: BlobHash, total: u64) -> Result<Self, BlobError> {
         let path = store.part_path(&hash);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(BlobError::io("open", &path))?;
+        let mut file = take(&path, hash)?;
         let mut hasher = blake3::Hasher::new();
         let mut offset = 0_u64;
         let mut buffer = vec![0; 64 * 1024];
@@ -56,6 +51,7 @@ impl BlobPart {
         if part.offset > part.total {
             part.restart()?;
         }
+        part.store.admit_bytes(part.total - part.offset)?;
         Ok(part)
     }
 
@@ -141,5 +137,31 @@ impl BlobPart {
     /// When the file cannot be removed.
     pub fn discard(self) -> Result<(), BlobError> {
         durable::remove(&self.path).map_err(BlobError::io("remove", &self.path))
+    }
+}
+
+/// Opens the part's file for this receiver alone.
+fn take(path: &Path, hash: BlobHash) -> Result<File, BlobError> {
+    loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(BlobError::io("open", path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(BlobError::Busy(hash)),
+            Err(TryLockError::Error(e)) => return Err(BlobError::io("lock", path)(e)),
+        }
+        // Another receiver may have finished between opening and locking: then this is its finished blob, not to be written.
+        let mine = file.metadata().map_err(BlobError::io("look at", path))?;
+        match std::fs::metadata(path) {
+            Ok(named) if named.ino() == mine.ino() && named.dev() == mine.dev() => return Ok(file),
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(BlobError::io("look at", path)(e)),
+        }
     }
 }

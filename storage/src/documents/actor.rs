@@ -74,10 +74,10 @@ impl Actor {
     /// After that commit: remembers it and stamps it. Without a stamp the next process takes a fresh actor, which is always safe.
     pub(super) fn committed(&mut self, row: ActorRow) {
         self.row = row;
-        if let Some(place) = &self.place {
-            if let Err(e) = place.write(&row) {
-                tracing::debug!(error = %e, "no stamp: the next process takes a fresh actor");
-            }
+        if let Some(place) = &self.place
+            && let Err(e) = place.write(&row)
+        {
+            tracing::debug!(error = %e, "no stamp: the next process takes a fresh actor");
         }
     }
 }

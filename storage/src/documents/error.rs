@@ -60,7 +60,7 @@ pub enum StoreError {
         doc: DocId,
         /// Why.
         #[source]
-        source: automerge::AutomergeError,
+        source: Box<automerge::AutomergeError>,
     },
     /// A pack is damaged.
     #[error("the pack of document {doc} cannot be read")]
@@ -94,6 +94,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Automerge refused an edit of `doc`: for `map_err` inside the closure of [`crate::Writer::edit`].
+    pub fn edit(doc: DocId) -> impl Fn(automerge::AutomergeError) -> Self + Copy {
+        move |source| Self::Edit {
+            doc,
+            source: Box::new(source),
+        }
+    }
+
     /// Whether trying the same again cannot succeed.
     #[must_use]
     pub fn is_permanent(&self) -> bool {

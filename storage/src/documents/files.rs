@@ -65,10 +65,9 @@ impl Files {
     /// Removes all generations but `keep` and the one before. Failing to is harmless, so it is only logged.
     pub(super) fn tidy(&self, doc: DocId, keep: u64) {
         for (generation, path) in self.list(doc) {
-            if generation != keep && generation.checked_add(1) != Some(keep) {
-                if let Err(e) = durable::remove(&path) {
-                    tracing::debug!(path = %path.display(), error = %e, "an old generation stays");
-                }
+            let old = generation != keep && generation.checked_add(1) != Some(keep);
+            if old && let Err(e) = durable::remove(&path) {
+                tracing::debug!(path = %path.display(), error = %e, "an old generation stays");
             }
         }
     }

@@ -148,6 +148,14 @@ impl Writer<'_> {
             }
             queued += count;
         }
+        for (doc, work) in &mut self.work {
+            if !except.contains(doc) {
+                queued += work.pending.len() as u64;
+                work.pending
+                    .iter_mut()
+                    .for_each(|change| change.queue = true);
+            }
+        }
         Ok(queued)
     }
 

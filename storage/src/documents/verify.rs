@@ -31,7 +31,7 @@ enum Health {
     /// The pack is whole, the saved document is not.
     SavedLost(Vec<Vec<u8>>),
     /// The document loads, the pack does not.
-    PackLost(Automerge),
+    PackLost(Box<Automerge>),
     /// Neither.
     Lost,
 }
@@ -64,7 +64,7 @@ impl VaultStore {
                 }
                 Health::PackLost(loaded) => {
                     let all = loaded.get_changes(&[]).iter().map(travelling).collect();
-                    self.rewrite(doc, header, loaded, all, true)?;
+                    self.rewrite(doc, header, *loaded, all, true)?;
                     report.healed.push(doc);
                 }
                 Health::Lost => {
@@ -101,7 +101,7 @@ impl VaultStore {
                     Health::Lost
                 }
             }
-            (None, Some(loaded)) => Health::PackLost(loaded),
+            (None, Some(loaded)) => Health::PackLost(Box::new(loaded)),
             (None, None) => Health::Lost,
         })
     }
@@ -149,6 +149,8 @@ impl VaultStore {
     /// Keeps of a damaged document what still hangs together, queues all of it and forgets how far each server's log was read.
     fn salvage(&mut self, doc: DocId, header: Header) -> Result<(), StoreError> {
         let found = self.everything_found(doc);
+        // Own changes may be among what is lost here and known elsewhere: their numbers must not be used again.
+        self.renew_actor()?;
         let mut writer = self.begin();
         let stale = writer.rows_under(&rows::tail_prefix(doc))?;
         writer

@@ -158,7 +158,7 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
         let mut found = self.rows_under(&rows::client_key(prefix))?;
         for (key, _) in &mut found {
             key.drain(..rows::CLIENT.len().min(key.len()));
@@ -231,7 +231,7 @@ impl<'a> Writer<'a> {
         }
         let first = work.header.count();
         for (position, change) in (first..).zip(&work.pending) {
-            if change.queue {
+            if change.queue && self.server.is_some() {
                 self.enqueue(doc, position)?;
             }
         }

@@ -56,6 +56,10 @@ fn parts_resume_and_are_checked() {
     let name = hash(&bytes);
     let mut part = store.part(&name, bytes.len() as u64).unwrap();
     part.append(&bytes[..70_000]).unwrap();
+    assert!(matches!(
+        store.part(&name, bytes.len() as u64),
+        Err(BlobError::Busy(_))
+    ));
     drop(part);
     assert_eq!(store.part_len(&name).unwrap(), 70_000);
     assert_eq!(store.has(&name).unwrap(), None);

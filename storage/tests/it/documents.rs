@@ -86,7 +86,7 @@ fn client_rows_are_seen_by_their_writer() {
     assert_eq!(keys(store.scan(b"c/")), ["c/1", "c/3", "c/4"]);
     assert_eq!(keys(store.scan_after(b"c/", b"c/1")), ["c/3", "c/4"]);
     assert_eq!(store.last(b"c/").unwrap().unwrap().0, b"c/4");
-    assert_eq!(store.scan(b"").rev().next().unwrap().unwrap().0, b"d/1");
+    assert_eq!(store.scan(b"").next_back().unwrap().unwrap().0, b"d/1");
 }
 
 #[test]

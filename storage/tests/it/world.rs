@@ -86,7 +86,7 @@ pub fn edit(
     value: &str,
 ) -> Result<(), StoreError> {
     writer.edit(doc, 0, |tx| {
-        let failed = |source| StoreError::Edit { doc, source };
+        let failed = StoreError::edit(doc);
         if tx.get(ROOT, "kind").map_err(failed)?.is_none() {
             tx.put(ROOT, "kind", "deck").map_err(failed)?;
             tx.put(ROOT, "v", 1).map_err(failed)?;
