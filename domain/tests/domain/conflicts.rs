@@ -106,6 +106,10 @@ fn a_joined_text_settles_a_deck_name() {
     // What is shown is what Automerge itself calls the winner.
     let (winner, _) = a.get(ROOT, "name").unwrap().unwrap();
     assert_eq!(winner.as_str(), Some(view.name.as_str()));
+    // Giving it the name it shows changes nothing, and so settles nothing.
+    let shown = view.name.clone();
+    edit(&mut a, |tx| deck_doc::rename(tx, &shown, device(1))).unwrap();
+    assert_eq!(deck_doc::read(&a, deck(1)), view);
     let joined = Item::text("Capitals of Europe and the world");
     edit(&mut a, |tx| {
         deck_doc::resolve(tx, place, &joined, device(1))

@@ -349,6 +349,66 @@ fn settings_keep_what_was_chosen() {
     assert_eq!(settings::read(&account).tags.len(), 0);
 }
 
+/// Two devices that make the same card apart, as imports may: two maps at one key, read as one card.
+#[test]
+fn a_card_made_twice_is_one_card() {
+    let mut begun = document(0);
+    edit(&mut begun, |tx| cards::create(tx, deck(1))).unwrap();
+    let (mut a, mut b) = (fork(&begun, 1), fork(&begun, 2));
+    let (one, two) = (TagId::from_name("one"), TagId::from_name("two"));
+    let texts = [("front of a", ""), ("", "back of b")];
+    for (doc, n, tag, (front, back)) in [(&mut a, 1, one, texts[0]), (&mut b, 2, two, texts[1])] {
+        let items = |text: &str| {
+            if text.is_empty() {
+                vec![]
+            } else {
+                vec![Item::text(text)]
+            }
+        };
+        let new = NewCard {
+            front: items(front),
+            back: items(back),
+            ..new_card(1, "", "")
+        };
+        edit(doc, |tx| {
+            cards::add(
+                tx,
+                &NewCard {
+                    tags: [tag].into(),
+                    ..new
+                },
+                device(n),
+            )
+        })
+        .unwrap();
+    }
+    merge(&mut a, &b);
+    merge(&mut b, &a);
+    let view = cards::read_card(&a, card(1)).unwrap();
+    assert_eq!(cards::read_card(&b, card(1)), Some(view.clone()));
+    assert_eq!(
+        (view.front, view.back),
+        (
+            vec![Item::text("front of a")],
+            vec![Item::text("back of b")]
+        )
+    );
+    assert_eq!(view.tags, BTreeSet::from([one, two]));
+    // Edits and deletion reach the whole of it.
+    edit(&mut a, |tx| {
+        cards::set_side_text(tx, card(1), Side::Front, "new", device(1))?;
+        cards::untag(tx, card(1), one, device(1))
+    })
+    .unwrap();
+    let view = cards::read_card(&a, card(1)).unwrap();
+    assert_eq!(
+        (view.front, view.tags),
+        (vec![Item::text("new")], BTreeSet::from([two]))
+    );
+    edit(&mut a, |tx| cards::remove(tx, card(1))).unwrap();
+    assert!(!cards::read_card(&a, card(1)).unwrap().visible);
+}
+
 #[test]
 fn reading_skips_what_it_does_not_understand() {
     let mut doc = page_with(vec![Item::text("a")]);

@@ -309,6 +309,81 @@ fn columns_that_contradict_each_other_are_refused() {
     }
 }
 
+#[test]
+fn references_are_bounded_by_what_can_exist() {
+    // An operation that overwrites operation `counter` of actor number `actor`, after four others.
+    let overwriting = |actor, counter| {
+        let mut change = RawChange::nulls(1);
+        change.start_op = 5;
+        change.others = vec![vec![0x66; 16]];
+        change.set(0x70, Column::new().run(1, 1));
+        change.set(0x71, Column::new().run(1, actor));
+        change.set(0x73, Column::new().run(1, counter));
+        gate(&change.chunk()).map(|gated| gated.max_op())
+    };
+    for (actor, counter) in [(0, 4), (1, 4), (1, 1)] {
+        assert_eq!(overwriting(actor, counter), Ok(5), "{actor} {counter}");
+    }
+    for (actor, counter) in [(2, 4), (0, 5), (1, 5), (1, 0), (0, 6)] {
+        let refused = Err(GateError::Malformed("predecessor column"));
+        assert_eq!(overwriting(actor, counter), refused, "{actor} {counter}");
+    }
+    let naming = |others: &[u8]| {
+        let mut change = RawChange::nulls(1);
+        change.others = others.iter().map(|n| vec![*n; 16]).collect();
+        gate(&change.chunk()).map(|gated| gated.ops())
+    };
+    assert_eq!(naming(&[1, 2]), Ok(1));
+    for others in [&[2, 1][..], &[1, 1], &[0x5a]] {
+        assert_eq!(
+            naming(others),
+            Err(GateError::Malformed("list of actors")),
+            "{others:?}"
+        );
+    }
+}
+
+#[test]
+fn no_run_is_empty() {
+    let with = |number, bytes: &[u8]| {
+        let mut change = RawChange::nulls(2);
+        change.set(number, Column::raw(bytes));
+        gate(&change.chunk()).map(|gated| gated.ops())
+    };
+    // No, then yes never, then no: the same as no twice, written as Automerge never does.
+    assert_eq!(with(0x34, &[2]), Ok(2));
+    assert_eq!(
+        with(0x34, &[1, 0, 1]),
+        Err(GateError::Malformed("insert column"))
+    );
+    assert_eq!(with(0x34, &[1]), Err(GateError::Truncated));
+    assert_eq!(with(0x56, &[2, 0]), Ok(2));
+    assert_eq!(with(0x56, &[0x7e, 0, 0]), Ok(2));
+    assert_eq!(
+        with(0x56, &[0, 2]),
+        Err(GateError::Malformed("value column"))
+    );
+    // Numbers not in their shortest form would give one change two names.
+    assert_eq!(
+        with(0x56, &[2, 0x80, 0]),
+        Err(GateError::Malformed("number"))
+    );
+    assert_eq!(
+        with(0x56, &[0x82, 0, 0]),
+        Err(GateError::Malformed("number"))
+    );
+}
+
+#[test]
+fn nothing_follows_what_was_deflated() {
+    let mut bytes = deflate(&RawChange::nulls(1).chunk());
+    assert!(gate(&bytes).is_ok());
+    // One byte more inside the chunk, which is short enough for a length of one byte.
+    bytes[9] += 1;
+    bytes.push(0);
+    assert_eq!(gate(&bytes), Err(GateError::Trailing));
+}
+
 fn mutate(
     chunk: &[u8],
     edits: &[(prop::sample::Index, u8)],
