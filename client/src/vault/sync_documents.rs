@@ -156,6 +156,7 @@ impl Vault {
         self.write(|tx| {
             let mut done = AppliedHere {
                 set_aside: damaged_packs,
+                cursor_kept: damaged_packs > 0,
                 ..AppliedHere::default()
             };
             for (doc, received) in tx.receive_all(changes)? {
