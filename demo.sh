@@ -57,7 +57,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-password='correct horse battery staple'
+password='seven small rivers meet here'
 deck=fixtures/decks/capitals
 
 # on DEVICE COMMAND...: the real program on one device, each with a home of its own.

@@ -9,7 +9,7 @@ import time
 import wire
 
 BINARIES = None  # folder of the release binaries, set by compare.py
-PASSWORD = "correct horse battery staple"
+PASSWORD = "seven small rivers meet here"
 # One sync carries cards and media.
 MEDIA_SYNCS_ALONE = False
 

@@ -10,7 +10,7 @@ use crate::binary::client_binary;
 use crate::process::{Output, Running, text};
 
 /// The password of every account in these tests: long enough for the server's rule.
-pub const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "seven small rivers meet here";
 
 /// One device of a person.
 #[derive(Debug)]
