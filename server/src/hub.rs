@@ -62,6 +62,7 @@ pub(crate) struct Hub {
 struct State {
     accounts: BTreeMap<AccountId, Account>,
     last_session: u64,
+    open: usize,
 }
 
 /// The open sessions of one account.
@@ -88,12 +89,9 @@ pub(crate) struct Seat {
     mailbox: Arc<Mailbox>,
 }
 
-/// The account has as many connections as it may have.
+/// The account, or the server, has as many open sessions as it may have.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the account has {} open connections, which is all it may have",
-    limit::CONNECTIONS_PER_ACCOUNT_MAX
-)]
+#[error("there are as many open sessions as there may be")]
 pub(crate) struct TooManyConnections;
 
 impl Hub {
@@ -104,6 +102,9 @@ impl Hub {
         device: DeviceId,
     ) -> Result<Seat, TooManyConnections> {
         let mut state = self.lock();
+        if state.open >= limit::SESSIONS_MAX {
+            return Err(TooManyConnections);
+        }
         state.last_session += 1;
         let id = SessionId(state.last_session);
         let table = state.accounts.entry(account).or_default();
@@ -124,6 +125,7 @@ impl Hub {
             mailbox: Arc::clone(&mailbox),
         };
         table.sessions.insert(id, session);
+        state.open += 1;
         drop(state);
         Ok(Seat {
             hub: self.clone(),
@@ -256,6 +258,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = self.hub.lock();
+        state.open = state.open.saturating_sub(1);
         let Some(table) = state.accounts.get_mut(&self.account) else {
             return;
         };

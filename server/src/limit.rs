@@ -71,8 +71,8 @@ pub const HASHES_AT_ONCE: usize = 4;
 /// Password checks that may wait; the next one is told to come back.
 pub const HASHES_QUEUED_MAX: usize = 32;
 
-/// What a caller turned away by the full password queue is told.
-pub const HASH_RETRY_AFTER: Duration = Duration::from_secs(2);
+/// What a caller turned away by a full queue is told.
+pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Login attempts on one account from one place before waiting begins.
 pub const LOGIN_FREE_ATTEMPTS: u32 = 5;
@@ -95,8 +95,14 @@ pub const UNAUTHENTICATED_PER_NETWORK_MAX: usize = 64;
 /// Further sockets of one network that may wait for such a place (a herd behind one address after a restart).
 pub const WAITING_PER_NETWORK_MAX: usize = 1_024;
 
-/// Connections in all, so that the process never runs out of file descriptors while it has rows to write.
-pub const CONNECTIONS_MAX: usize = 8_192;
+/// HTTP connections in all, so that the process never runs out of file descriptors while it has rows to write.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// Open sessions in all, for the same reason.
+pub const SESSIONS_MAX: usize = 8_192;
+
+/// Free space below which no blob is taken: rows go on for a while after media stop.
+pub const BLOB_FLOOR_BYTES: u64 = 16 << 20;
 
 /// Time for a TLS handshake, for the headers of a request, and for a place among the unauthenticated.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -148,6 +154,7 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub const ADMIN_BYTES_MAX: u64 = 1 << 20;
 
 const _: () = assert!(DOCUMENT_BYTES_MAX <= DOCUMENT_BYTES_PER_ACCOUNT_MAX);
+const _: () = assert!(BLOB_FLOOR_BYTES > storage::limit::FLOOR_BYTES);
 const _: () = assert!(DEVICES_MAX < DOCUMENT_HEADS_MAX);
 const _: () = assert!((DOCUMENT_HEADS_MAX as u64) < domain::limit::CHANGE_DEPS_MAX);
 const _: () = assert!(LAST_SEEN_STALE.as_secs() < TOKEN_IDLE.as_secs());

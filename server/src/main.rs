@@ -46,6 +46,7 @@ fn act(mut cli: Cli) -> anyhow::Result<()> {
 }
 
 async fn serve(cli: Cli) -> anyhow::Result<()> {
+    take_all_file_descriptors();
     // Taken first, so that a signal during start-up is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -64,6 +65,16 @@ async fn serve(cli: Cli) -> anyhow::Result<()> {
     };
     server.serve(listener, shutdown).await;
     Ok(())
+}
+
+/// A socket each for a thousand devices is more than the usual soft limit.
+fn take_all_file_descriptors() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit on open files stays as it is");
+    }
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

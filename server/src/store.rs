@@ -57,6 +57,8 @@ pub(crate) enum StoreError {
     Raced,
     #[error("the disk is full")]
     Full(#[source] KvError),
+    #[error("more commits wait than may")]
+    Busy,
     #[error("the rows could not be read or written")]
     Kv(#[source] KvError),
     #[error("a file of the store could not be read or written")]
@@ -184,6 +186,7 @@ impl From<KvError> for StoreError {
     fn from(error: KvError) -> Self {
         match error {
             KvError::Full { .. } => Self::Full(error),
+            KvError::Busy => Self::Busy,
             _ => Self::Kv(error),
         }
     }

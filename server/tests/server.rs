@@ -1,5 +1,12 @@
 //! The server over real sockets and on a real disk, in this process and as its real binary.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests say what went wrong by ending"
+)]
+
 #[path = "server/accounts.rs"]
 mod accounts;
 #[path = "server/binary.rs"]

@@ -123,6 +123,7 @@ impl From<StoreError> for HttpError {
                 tracing::error!(cause = %Chain(&error), "the disk is full");
                 Self::DiskFull
             }
+            StoreError::Busy => Self::Busy(limit::BUSY_RETRY_AFTER),
             other => Self::Internal(Box::new(other)),
         }
     }
@@ -140,7 +141,7 @@ impl From<DiskError> for HttpError {
 impl From<HashError> for HttpError {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Busy => Self::Busy(limit::HASH_RETRY_AFTER),
+            HashError::Busy => Self::Busy(limit::BUSY_RETRY_AFTER),
             HashError::Failed(_) => Self::Internal(Box::new(error)),
         }
     }

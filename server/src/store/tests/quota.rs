@@ -160,7 +160,9 @@ fn come_to(fixture: &Fixture, bytes: &[u8], crash: Crash) {
     let files = store.files(account).unwrap();
     match crash {
         Crash::Offered => {}
-        Crash::Part(len) => drop(write(store, account, session, bytes, 0..len)),
+        Crash::Part(len) => {
+            write(store, account, session, bytes, 0..len);
+        }
         Crash::WholePart => {
             let mut part = files.blobs.part(&hash, all as u64).unwrap();
             part.append(bytes).unwrap();
@@ -171,7 +173,7 @@ fn come_to(fixture: &Fixture, bytes: &[u8], crash: Crash) {
             assert_eq!(stored, BlobWritten::Stored);
         }
         Crash::Abandoned(len) => {
-            drop(write(store, account, session, bytes, 0..len));
+            write(store, account, session, bytes, 0..len);
             store.abandon_blobs(account, session, &[hash]).unwrap();
             assert_eq!(ledger(store, account).reserved, len as u64);
         }
@@ -231,7 +233,7 @@ fn a_part_nobody_receives_makes_room_for_what_is_sent_now() {
     let first = picture(1, 800);
     let second = picture(2, 700);
     offer(store, account, one.id(), offer_of(&first));
-    drop(write(store, account, one.id(), &first, 0..600));
+    write(store, account, one.id(), &first, 0..600);
     let refused = offer(store, account, two.id(), offer_of(&second));
     assert!(
         matches!(refused, OfferDecision::Refuse { .. }),
@@ -253,7 +255,7 @@ fn one_session_receives_a_blob_and_the_next_takes_it_up() {
     let (one, two) = (seat(&hub, account, 1), seat(&hub, account, 2));
     let bytes = picture(1, 5_000);
     offer(store, account, one.id(), offer_of(&bytes));
-    drop(write(store, account, one.id(), &bytes, 0..3_000));
+    write(store, account, one.id(), &bytes, 0..3_000);
     assert_eq!(
         offer(store, account, two.id(), offer_of(&bytes)),
         OfferDecision::Wait
@@ -310,7 +312,7 @@ fn another_accounts_blob_is_as_absent_as_any() {
     let bytes = picture(1, 5_000);
     let hash = offer_of(&bytes).hash;
     offer(store, ann, anns.id(), offer_of(&bytes));
-    drop(write(store, ann, anns.id(), &bytes, 0..5_000));
+    write(store, ann, anns.id(), &bytes, 0..5_000);
     let nobodys = offer_of(b"nobody's").hash;
     for absent in [hash, nobodys] {
         let found = store.find_blobs(bob, vec![absent]).unwrap();

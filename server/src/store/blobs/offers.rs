@@ -1,0 +1,256 @@
+//! Offers: claimed, checked, reserved on the writer thread before the first byte.
+
+use std::sync::Arc;
+
+use domain::BlobHash;
+use media::Mime;
+use storage::{Batch, View};
+use sync_protocol::server::{OfferAnswer, OfferDecision};
+use sync_protocol::{OfferItem, Quota, Reason};
+
+use super::{Reservation, blob_row, reservation_row, reservations};
+use crate::hub::SessionId;
+use crate::limit;
+use crate::store::accounts::{account_row, json};
+use crate::store::keys::Keys;
+use crate::store::quota::{Ledger, ledger_row};
+use crate::store::{AccountId, Store, StoreError};
+
+/// Offers of one session, taken up together.
+#[derive(Debug)]
+pub(crate) struct Offers {
+    pub(crate) account: AccountId,
+    pub(crate) session: SessionId,
+    pub(crate) items: Vec<OfferItem>,
+}
+
+impl Store {
+    /// Decides on offers; what is granted is reserved when this returns.
+    pub(crate) fn offer_blobs(
+        &self,
+        offers: Offers,
+        now_ms: u64,
+    ) -> Result<Vec<OfferAnswer>, StoreError> {
+        let Offers {
+            account,
+            session,
+            items,
+        } = offers;
+        let mut answers = Vec::with_capacity(items.len());
+        let mut claimed = Vec::new();
+        let mut room = self.room_for_blobs()?;
+        for item in items {
+            let decision = if let Some(refusal) = refused_kind(&item) {
+                Some(refusal)
+            } else if item.bytes > room {
+                Some(refuse(Reason::Storage))
+            } else if self.uploads.claim(account, item.hash, session) {
+                None
+            } else {
+                Some(OfferDecision::Wait)
+            };
+            answers.push((item.hash, decision));
+            if decision.is_none() {
+                room -= item.bytes;
+                claimed.push(item);
+            }
+        }
+        let mine: Vec<_> = claimed.iter().map(|item| item.hash).collect();
+        let reserved = match self.reserve(account, claimed, now_ms) {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                for hash in mine {
+                    self.uploads.release(account, hash, session);
+                }
+                return Err(error);
+            }
+        };
+        for hash in reserved.evicted {
+            self.discard_part(account, hash, session)?;
+        }
+        let mut decided = reserved.decisions.into_iter();
+        let mut out = Vec::with_capacity(answers.len());
+        for (hash, decision) in answers {
+            let decision = match decision {
+                Some(decision) => decision,
+                None => match decided.next() {
+                    Some(Decided::Reserved(bytes)) => OfferDecision::Grant {
+                        offset: self.part_offset(account, hash, bytes)?,
+                    },
+                    other => {
+                        self.uploads.release(account, hash, session);
+                        match other {
+                            Some(Decided::Refused(quota)) => OfferDecision::Refuse {
+                                reason: Reason::Quota,
+                                quota,
+                            },
+                            _ => OfferDecision::Held,
+                        }
+                    }
+                },
+            };
+            out.push(OfferAnswer { hash, decision });
+        }
+        Ok(out)
+    }
+
+    fn reserve(
+        &self,
+        account: AccountId,
+        items: Vec<OfferItem>,
+        now_ms: u64,
+    ) -> Result<Reserved, StoreError> {
+        let uploads = Arc::clone(&self.uploads);
+        let quota_default = self.quota_default;
+        self.kv.update(move |view| {
+            let row = account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
+            let mut reserving = Reserving {
+                view,
+                account,
+                limit: row.quota_bytes.unwrap_or(quota_default),
+                ledger: ledger_row(&view, account)?,
+                batch: Batch::new(),
+                evicted: None,
+                is_claimed: Box::new(move |hash| uploads.is_claimed(account, hash)),
+            };
+            let mut decisions = Vec::with_capacity(items.len());
+            for item in items {
+                decisions.push(reserving.item(item, now_ms)?);
+            }
+            let Reserving {
+                mut batch,
+                ledger,
+                evicted,
+                ..
+            } = reserving;
+            if !batch.is_empty() {
+                batch.put(Keys(account).quota(), ledger.row());
+            }
+            let evicted = evicted.unwrap_or_default();
+            Ok((batch, Reserved { decisions, evicted }))
+        })
+    }
+
+    /// Removes an evicted part file, unless a session has taken the blob up meanwhile.
+    fn discard_part(
+        &self,
+        account: AccountId,
+        hash: BlobHash,
+        session: SessionId,
+    ) -> Result<(), StoreError> {
+        if !self.uploads.is_claimed(account, hash) && self.uploads.claim(account, hash, session) {
+            self.files(account)?.blobs.part(&hash, 0)?.discard()?;
+            self.uploads.release(account, hash, session);
+        }
+        Ok(())
+    }
+
+    /// Bytes of blobs the disk still takes.
+    fn room_for_blobs(&self) -> Result<u64, StoreError> {
+        let disk = rustix::fs::statvfs(&self.dir).map_err(|error| StoreError::Io {
+            path: self.dir.clone(),
+            source: error.into(),
+        })?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        Ok(free.saturating_sub(limit::BLOB_FLOOR_BYTES))
+    }
+
+    fn part_offset(
+        &self,
+        account: AccountId,
+        hash: BlobHash,
+        bytes: u64,
+    ) -> Result<u64, StoreError> {
+        let len = self.files(account)?.blobs.part_len(&hash)?;
+        Ok(if len <= bytes { len } else { 0 })
+    }
+}
+
+/// What the writer thread decided on one offer.
+enum Decided {
+    Held,
+    Reserved(u64),
+    Refused(Quota),
+}
+
+struct Reserved {
+    decisions: Vec<Decided>,
+    evicted: Vec<BlobHash>,
+}
+
+/// Reserves offers one after the other on the writer thread.
+struct Reserving<'a> {
+    view: View<'a>,
+    account: AccountId,
+    limit: u64,
+    ledger: Ledger,
+    batch: Batch,
+    /// Parts nobody is receiving, given up to make room; `None` until room was needed.
+    evicted: Option<Vec<BlobHash>>,
+    is_claimed: Box<dyn Fn(BlobHash) -> bool>,
+}
+
+impl Reserving<'_> {
+    fn item(&mut self, item: OfferItem, now_ms: u64) -> Result<Decided, StoreError> {
+        let keys = Keys(self.account);
+        if blob_row(&self.view, self.account, item.hash)?.is_some() {
+            return Ok(Decided::Held);
+        }
+        let held = reservation_row(&self.view, self.account, item.hash)?.map_or(0, |row| row.held);
+        let more = item.bytes.saturating_sub(held);
+        if self.ledger.total().saturating_add(more) > self.limit {
+            self.evict()?;
+        }
+        let total = self.ledger.total();
+        if total.saturating_add(more) > self.limit {
+            return Ok(Decided::Refused(Quota {
+                used: total,
+                limit: self.limit,
+            }));
+        }
+        self.ledger.reserved = self.ledger.reserved.saturating_sub(held) + item.bytes;
+        let row = Reservation {
+            bytes: item.bytes,
+            held: item.bytes,
+            mime: item.mime,
+            since_ms: now_ms,
+        };
+        self.batch.put(keys.reservation(item.hash), json(&row)?);
+        Ok(Decided::Reserved(item.bytes))
+    }
+
+    /// Gives up every part that no session is receiving.
+    fn evict(&mut self) -> Result<(), StoreError> {
+        if self.evicted.is_some() {
+            return Ok(());
+        }
+        let mut evicted = Vec::new();
+        for (hash, row) in reservations(&self.view, self.account)? {
+            if !(self.is_claimed)(hash) {
+                self.ledger.reserved = self.ledger.reserved.saturating_sub(row.held);
+                self.batch.delete(Keys(self.account).reservation(hash));
+                evicted.push(hash);
+            }
+        }
+        self.evicted = Some(evicted);
+        Ok(())
+    }
+}
+
+/// Refuses a kind that is not taken, or more bytes than its kind may have.
+fn refused_kind(item: &OfferItem) -> Option<OfferDecision> {
+    let reason = match item.mime.parse::<Mime>() {
+        Err(_) => Reason::KindNotAllowed,
+        Ok(mime) if item.bytes > mime.bytes_max() => Reason::TooLarge,
+        Ok(_) if item.bytes == 0 => Reason::WrongLength,
+        Ok(_) => return None,
+    };
+    Some(refuse(reason))
+}
+
+fn refuse(reason: Reason) -> OfferDecision {
+    OfferDecision::Refuse {
+        reason,
+        quota: Quota::default(),
+    }
+}

@@ -1,0 +1,226 @@
+//! Appending a judged batch on the writer thread: what the judgement rested on is looked at again, limits are held, rows
+//! and counts are put together into one commit.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+use domain::intake::GatedChange;
+use domain::{ChangeHash, DocId};
+use storage::{Batch, View};
+use sync_protocol::server::{AppendRefusal, Appended};
+use sync_protocol::{Cursor, DocHeads, LogEpoch, Quota, Reason};
+
+use super::judge::{Judged, Judgement, Refusal};
+use super::rows::{Document, Entry, Head, actor_row, change_row, document_row, head_row};
+use crate::limit;
+use crate::store::accounts::account_row;
+use crate::store::keys::Keys;
+use crate::store::{AccountId, StoreError};
+
+/// What the writer thread appended.
+pub(super) struct Written {
+    pub(super) appended: Appended,
+    pub(super) head: Head,
+    pub(super) full_tails: Vec<DocId>,
+}
+
+/// Appends a judged batch on the writer thread.
+pub(super) struct Appender<'a> {
+    view: View<'a>,
+    account: AccountId,
+    keys: Keys,
+    head: Head,
+    first_seq: Option<u64>,
+    documents: BTreeMap<DocId, Document>,
+    lost: BTreeMap<(DocId, ChangeHash), Refusal>,
+    refused: Vec<(u32, Refusal)>,
+    batch: Batch,
+}
+
+impl<'a> Appender<'a> {
+    pub(super) fn new(view: View<'a>, account: AccountId) -> Result<Self, StoreError> {
+        account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
+        Ok(Self {
+            view,
+            account,
+            keys: Keys(account),
+            head: head_row(&view, account)?,
+            first_seq: None,
+            documents: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            refused: Vec::new(),
+            batch: Batch::new(),
+        })
+    }
+
+    pub(super) fn run(
+        mut self,
+        batch: u64,
+        epoch: LogEpoch,
+        judgement: Judgement,
+    ) -> Result<(Batch, Written), StoreError> {
+        for ((doc, actor), last) in &judgement.rests_on {
+            if actor_row(&self.view, self.keys, *doc, *actor)? != *last {
+                return Err(StoreError::Raced);
+            }
+        }
+        for (index, judged) in judgement.items.into_iter().enumerate() {
+            let refusal = match judged {
+                Judged::Known => None,
+                Judged::Fresh(doc, change) => self.fresh(doc, &change)?,
+                Judged::Refused(refusal) => Some(refusal),
+            };
+            if let Some(refusal) = refusal {
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                self.refused.push((index, refusal));
+            }
+        }
+        let missing = judgement
+            .unknown_dependency
+            .into_iter()
+            .map(|doc| {
+                let heads = self.document(doc)?.heads.clone();
+                Ok(DocHeads { doc, heads })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        if self.first_seq.is_some() {
+            self.batch.put(self.keys.head(), self.head.row());
+        }
+        let mut full_tails = Vec::new();
+        for (doc, document) in &self.documents {
+            self.batch.put(self.keys.document(*doc), document.row());
+            if document.tail_rows >= limit::SEAL_ROWS_MIN
+                || document.tail_bytes >= limit::SEAL_BYTES_MIN
+            {
+                full_tails.push(*doc);
+            }
+        }
+        let appended = Appended {
+            batch,
+            first_seq: self.first_seq,
+            head: Cursor {
+                epoch,
+                seq: self.head.seq,
+                chain: self.head.chain,
+            },
+            refused: gather(self.refused),
+            missing,
+        };
+        let written = Written {
+            appended,
+            head: self.head,
+            full_tails,
+        };
+        Ok((self.batch, written))
+    }
+
+    /// Adds the rows of one change, unless a limit is met.
+    fn fresh(&mut self, doc: DocId, change: &GatedChange) -> Result<Option<Refusal>, StoreError> {
+        let hash = change.hash();
+        let lost = change
+            .deps()
+            .iter()
+            .find_map(|dep| self.lost.get(&(doc, *dep)));
+        let refusal = match lost.cloned() {
+            Some(refusal) => Some(refusal),
+            None => self.over_limit(doc, change)?,
+        };
+        if let Some(refusal) = refusal {
+            self.lost.insert((doc, hash), refusal.clone());
+            return Ok(Some(refusal));
+        }
+        let bytes = change.raw().len() as u64;
+        let document = self.document(doc)?;
+        let is_new = document.bytes == 0;
+        document.take(change, bytes);
+        self.head.documents += u64::from(is_new);
+        self.head.document_bytes += bytes;
+        self.head.seq += 1;
+        self.head.chain = self.head.chain.then(&doc, &hash);
+        let seq = self.head.seq;
+        self.first_seq.get_or_insert(seq);
+        let entry = Entry {
+            doc,
+            change: hash,
+            chain: self.head.chain,
+        };
+        self.batch.put(self.keys.entry(seq), entry.row());
+        self.batch.put(self.keys.raw(doc, seq), change.raw());
+        self.batch
+            .put(self.keys.change(doc, hash), change_row(seq, change.meta()));
+        self.batch
+            .put(self.keys.actor(doc, change.actor()), hash.as_bytes());
+        Ok(None)
+    }
+
+    fn over_limit(
+        &mut self,
+        doc: DocId,
+        change: &GatedChange,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let bytes = change.raw().len() as u64;
+        let used = self.head.document_bytes;
+        let documents = self.head.documents;
+        let document = self.document(doc)?;
+        if document.bytes + bytes > limit::DOCUMENT_BYTES_MAX {
+            return Ok(Some(Refusal::new(
+                Reason::TooLarge,
+                format!(
+                    "the document has {} bytes of changes and may have {}: go on in a new page",
+                    document.bytes,
+                    limit::DOCUMENT_BYTES_MAX
+                ),
+            )));
+        }
+        if document.heads_with(change).len() > limit::DOCUMENT_HEADS_MAX {
+            return Ok(Some(Refusal::new(
+                Reason::TooMany,
+                format!(
+                    "the document has more than {} loose ends: sync first, then edit it again",
+                    limit::DOCUMENT_HEADS_MAX
+                ),
+            )));
+        }
+        if document.bytes == 0 && documents >= limit::DOCUMENTS_MAX {
+            return Ok(Some(Refusal::new(
+                Reason::TooMany,
+                format!("the account has {documents} documents, which is all it may have"),
+            )));
+        }
+        if used + bytes > limit::DOCUMENT_BYTES_PER_ACCOUNT_MAX {
+            let limit = limit::DOCUMENT_BYTES_PER_ACCOUNT_MAX;
+            let message = format!("the account's documents have {used} of {limit} bytes");
+            let mut refusal = Refusal::new(Reason::Quota, message);
+            refusal.quota = Quota { used, limit };
+            return Ok(Some(refusal));
+        }
+        Ok(None)
+    }
+
+    fn document(&mut self, doc: DocId) -> Result<&mut Document, StoreError> {
+        match self.documents.entry(doc) {
+            Slot::Occupied(known) => Ok(known.into_mut()),
+            Slot::Vacant(vacant) => Ok(vacant.insert(document_row(&self.view, self.account, doc)?)),
+        }
+    }
+}
+
+/// Groups refusals of the same reason and words.
+fn gather(refused: Vec<(u32, Refusal)>) -> Vec<AppendRefusal> {
+    let mut groups: Vec<AppendRefusal> = Vec::new();
+    for (index, refusal) in refused {
+        let same = groups
+            .iter_mut()
+            .find(|group| group.reason == refusal.reason && group.message == refusal.message);
+        match same {
+            Some(group) => group.items.push(index),
+            None => groups.push(AppendRefusal {
+                items: vec![index],
+                reason: refusal.reason,
+                quota: refusal.quota,
+                message: refusal.message,
+            }),
+        }
+    }
+    groups
+}
