@@ -25,6 +25,6 @@ pub use tls::{TlsError, client_config};
 pub use vault::{
     Answer, BlobNotTaken, CardEdit, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, Hold,
     ImportReport, ItemShown, Joining, MediaFileError, NewCard, NewItem, NewMedia, Query, QueryError,
-    Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, Vault, VaultError,
+    Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, Vault, VaultError,
     VaultErrorKind, VaultResult, VerifyReport, Why,
 };

@@ -5,6 +5,7 @@
 use domain::{CardId, DeckId, DeviceId, DocId, EventId, Hlc, IncarnationId, VaultId};
 use minicbor::{Decode, Encode};
 
+use crate::clock::Moment;
 use crate::index::field::id16;
 use crate::index::{ReadRows, Rows, key};
 use crate::limit;
@@ -106,6 +107,30 @@ pub(crate) struct RefusedRow {
 const STATE: &str = "state";
 const CLOCK: &str = "hlc";
 const UNDO: &str = "undo";
+
+impl LocalState {
+    /// A device that begins, in a vault of its own.
+    pub(crate) fn fresh(device_name: &str, now: Moment) -> VaultResult<Self> {
+        let now_ms = u64::try_from(now.at.0).unwrap_or(0);
+        Ok(Self {
+            vault: VaultId::v7(now_ms, random()?),
+            device: DeviceId::v7(now_ms, random()?),
+            device_name: device_name.to_owned(),
+            incarnation: IncarnationId::from_bytes(random()?),
+            next_incarnation: None,
+            login: None,
+            quota: None,
+            clock_ahead_ms: 0,
+            retired: Vec::new(),
+            changes_refused: None,
+        })
+    }
+}
+
+/// Key of the device's state.
+pub(crate) fn state_key() -> Vec<u8> {
+    key::local(STATE)
+}
 
 /// Reads the device's state.
 pub(crate) fn read<R: ReadRows>(rows: &R) -> VaultResult<LocalState> {

@@ -16,6 +16,7 @@ mod query;
 mod rebuild;
 mod refresh;
 mod review;
+mod safety;
 mod show;
 mod status;
 mod sync_blobs;
@@ -29,8 +30,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use domain::document::settings;
-use domain::{Day, DeviceId, DocId, IncarnationId, VaultId};
+use domain::document::{EditError, settings};
+use domain::{Day, DeviceId, DocId, VaultId};
 use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 
 pub use error::{VaultError, VaultErrorKind, VaultResult};
@@ -39,7 +40,7 @@ pub use join::Joining;
 pub use query::{Query, QueryError};
 pub use view::{
     BlobNotTaken, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, ImportReport,
-    ItemShown, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone,
+    ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone,
     VerifyReport, Why,
 };
 pub(crate) use why::grade_name;
@@ -78,23 +79,15 @@ impl Vault {
         if VaultStore::is_made(dir) {
             return Err(VaultError::Exists(dir.to_owned()));
         }
+        let name = device_name.trim();
+        if name.is_empty() || name.len() > domain::limit::NAME_BYTES_MAX {
+            return Err(EditError::Name { bytes: name.len() }.into());
+        }
         create_private(dir)?;
         let store = VaultStore::create(dir, &options("memoryvault init", Hold::Short))?;
         let blobs = BlobStore::open(&dir.join("blobs"))?;
         let clock = Clock::System;
-        let now_ms = u64::try_from(clock.now(0).at.0).unwrap_or(0);
-        let local = LocalState {
-            vault: VaultId::v7(now_ms, local_state::random()?),
-            device: DeviceId::v7(now_ms, local_state::random()?),
-            device_name: device_name.trim().to_owned(),
-            incarnation: IncarnationId::from_bytes(local_state::random()?),
-            next_incarnation: None,
-            login: None,
-            quota: None,
-            clock_ahead_ms: 0,
-            retired: Vec::new(),
-            changes_refused: None,
-        };
+        let local = LocalState::fresh(name, clock.now(0))?;
         let mut vault = Self {
             dir: dir.to_owned(),
             store,
@@ -114,7 +107,7 @@ impl Vault {
     /// Opens the vault of a folder. `who` is told to others who find it held; a short holder is waited for.
     ///
     /// # Errors
-    /// There is no vault, another process holds it, or it is damaged.
+    /// There is no vault, another process holds it, or it is damaged (then [`Vault::repair`] helps).
     pub fn open(dir: &Path, who: &str, hold: Hold) -> VaultResult<Self> {
         if !VaultStore::is_made(dir) {
             return Err(VaultError::NoVault(dir.to_owned()));
@@ -137,6 +130,7 @@ impl Vault {
         if vault.journal_len()? >= limit::JOURNAL_EVENTS_MAX {
             vault.fold_journal()?;
         }
+        vault.copy_daily()?;
         Ok(vault)
     }
 

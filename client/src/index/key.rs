@@ -45,6 +45,8 @@ pub(crate) const SETTINGS: &[u8] = b"iz";
 pub(crate) const TOTALS: &[u8] = b"it";
 /// Prefix of the journal.
 pub(crate) const JOURNAL: &[u8] = b"j";
+/// Prefix of the device's own records.
+pub(crate) const LOCAL: &[u8] = b"m";
 /// Prefix of the blobs to offer.
 pub(crate) const OFFERS: &[u8] = b"o";
 /// Prefix of the blobs to ask for.
@@ -163,7 +165,7 @@ pub(crate) fn refused(blob: BlobHash) -> Key {
 
 /// A record of this device.
 pub(crate) fn local(name: &str) -> Key {
-    join(b"m", &[name.as_bytes()])
+    join(LOCAL, &[name.as_bytes()])
 }
 
 /// The sixteen bytes at the end of a key.

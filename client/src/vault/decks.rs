@@ -119,7 +119,7 @@ impl Vault {
                 conflicts: u64::try_from(deck.conflicts.len()).unwrap_or(u64::MAX),
             });
         }
-        decks.sort_by(|a, b| (a.name.to_lowercase(), a.id).cmp(&(b.name.to_lowercase(), b.id)));
+        decks.sort_by_cached_key(|deck| (deck.name.to_lowercase(), deck.id));
         Ok(decks)
     }
 

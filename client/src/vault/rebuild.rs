@@ -22,6 +22,9 @@ pub(crate) struct Computed {
     pub(crate) unreadable: Vec<(DocId, String)>,
 }
 
+/// A row to put or to remove.
+type Change = (Vec<u8>, Option<Vec<u8>>);
+
 /// Marks a rebuild that was begun, so that the next open finishes it.
 const MARK: &str = "rebuilding";
 
@@ -33,7 +36,7 @@ impl Vault {
     pub fn rebuild_index(&mut self) -> VaultResult<()> {
         let computed = self.compute_index()?;
         let wanted = computed.rows;
-        let mut changes: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::new();
+        let mut changes: Vec<Change> = Vec::new();
         for entry in self.store.scan(key::INDEX) {
             let (key, _) = entry?;
             if !wanted.contains_key(&key) {
@@ -91,7 +94,7 @@ impl Vault {
 
     /// What the lists of wanted and offered blobs should be, as changes of rows. A blob that was offered and taken stays off
     /// the list of offers.
-    fn blob_lists(&self) -> VaultResult<Vec<(Vec<u8>, Option<Vec<u8>>)>> {
+    fn blob_lists(&self) -> VaultResult<Vec<Change>> {
         let mut named = BTreeSet::new();
         for entry in self.store.scan(key::BLOBS) {
             let (key, _) = entry?;
@@ -233,12 +236,103 @@ fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
-/// The bytes of a row, for tests that compare whole indexes.
 #[cfg(test)]
-pub(crate) fn stored(vault: &Vault) -> Scratch {
-    vault
-        .store
-        .scan(key::INDEX)
-        .collect::<Result<_, _>>()
-        .expect("the store is readable")
+mod tests {
+    use super::*;
+    use crate::vault::{Answer, Hold, NewCard, NewItem};
+
+    fn stored(vault: &Vault) -> Scratch {
+        vault
+            .store
+            .scan(key::INDEX)
+            .collect::<Result<_, _>>()
+            .expect("the store reads")
+    }
+
+    fn vault(dir: &std::path::Path) -> Vault {
+        let mut vault = Vault::init(dir, "test").expect("a vault");
+        let deck = vault.deck_add("D").expect("a deck");
+        let text = |text: &str| vec![NewItem::Text(text.to_owned())];
+        let card = NewCard {
+            deck,
+            front: text("f"),
+            back: text("b"),
+            tags: vec!["t".to_owned()],
+        };
+        let cards = vault
+            .add_cards(&[card.clone(), card.clone(), card])
+            .expect("cards");
+        vault
+            .review(cards[0], Answer::now(domain::Grade::Good))
+            .expect("a review");
+        vault.card_remove(cards[1]).expect("a removal");
+        vault
+    }
+
+    #[test]
+    fn the_same_documents_give_the_same_bytes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut vault = vault(dir.path());
+        let before = stored(&vault);
+        assert!(before.len() > 8);
+        vault.rebuild_index().expect("a rebuild");
+        assert_eq!(stored(&vault), before);
+    }
+
+    #[test]
+    fn damage_of_any_row_is_told_and_made_good() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut vault = vault(dir.path());
+        let before = stored(&vault);
+        for (row, value) in &before {
+            let mut other = value.clone();
+            other.push(0);
+            for damage in [None, Some(other)] {
+                vault
+                    .write(|tx| {
+                        tx.writer.set(row.clone(), damage);
+                        Ok(())
+                    })
+                    .expect("a damaged row");
+                let told = vault
+                    .compute_index()
+                    .and_then(|computed| computed.differences(&vault))
+                    .expect("a comparison");
+                assert_eq!(told.len(), 1, "{row:?}");
+                vault.rebuild_index().expect("a rebuild");
+                assert_eq!(stored(&vault), before);
+            }
+        }
+        vault
+            .write(|tx| {
+                tx.writer.set(
+                    key::card(domain::CardId::from_bytes([9; 16])),
+                    Some(vec![1]),
+                );
+                Ok(())
+            })
+            .expect("a row too many");
+        vault.rebuild_index().expect("a rebuild");
+        assert_eq!(stored(&vault), before);
+    }
+
+    #[test]
+    fn a_rebuild_that_was_cut_off_is_finished_by_the_next_open() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut vault = vault(dir.path());
+        let before = stored(&vault);
+        vault
+            .write(|tx| {
+                tx.writer.set(key::local(MARK), Some(vec![1]));
+                before
+                    .keys()
+                    .take(5)
+                    .for_each(|row| tx.writer.set(row.clone(), None));
+                Ok(())
+            })
+            .expect("half a rebuild");
+        drop(vault);
+        let vault = Vault::open(dir.path(), "test", Hold::Short).expect("an open");
+        assert_eq!(stored(&vault), before);
+    }
 }

@@ -144,6 +144,11 @@ impl Vault {
         })
     }
 
+    /// The blobs that cards name.
+    pub(crate) fn named_blobs(&self) -> VaultResult<Vec<BlobHash>> {
+        self.listed(key::BLOBS, None).collect()
+    }
+
     /// The blobs that cards name and that are here.
     pub(crate) fn blobs_here(&self) -> VaultResult<Vec<BlobHash>> {
         let mut here = Vec::new();

@@ -3,7 +3,7 @@
 use super::status::state_digest;
 use super::view::{SetAsideShown, VerifyReport};
 use super::{Vault, VaultResult};
-use crate::index::key;
+use crate::index::{ReadRows, key};
 
 impl Vault {
     /// Reads and recomputes everything. What is healed on the way and what is wrong is told; a damaged blob is put aside, so
@@ -66,6 +66,15 @@ impl Vault {
             checked += 1;
             if !self.blobs.verify(&blob)? {
                 bad.push(blob);
+            }
+        }
+        for blob in self.named_blobs()? {
+            let known_missing = self.store.row(&key::want(blob))?.is_some();
+            if !known_missing && self.blobs.has(&blob)?.is_none() {
+                self.note_blob_gone(blob)?;
+                problems.push(format!(
+                    "blob {blob} has gone; `memoryvault sync` gets it again if the server has it"
+                ));
             }
         }
         for blob in bad {

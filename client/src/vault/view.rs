@@ -296,6 +296,19 @@ pub struct VerifyReport {
     pub problems: Vec<String>,
 }
 
+/// What a repair saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repaired {
+    /// Documents found.
+    pub documents: u64,
+    /// Changes in them.
+    pub changes: u64,
+    /// Changes that could not be used.
+    pub unused: u64,
+    /// Whether even the records of this device were lost: it goes on as a new one and must log in again.
+    pub identity_lost: bool,
+}
+
 /// A change from elsewhere that this device did not let into a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SetAsideShown {

@@ -16,4 +16,5 @@ mod model;
 mod relay;
 mod reviews;
 mod studying;
+mod sync_side;
 mod tables;

@@ -159,6 +159,11 @@ impl Relay {
             .unwrap();
     }
 
+    /// Makes a vault read the log from its start, as one whose cursor was lost.
+    pub fn forget_reading(&mut self, vault: usize) {
+        self.read[vault] = 0;
+    }
+
     pub fn sync(&mut self, vault: usize) {
         self.push(vault);
         self.pull(vault, 40, false);
