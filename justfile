@@ -32,7 +32,7 @@ advisories:
 
 # Pulls the plug during commits on a loop device (root)
 power-cut *arguments:
-    tests/power-cut/run.sh {{arguments}}
+    tests/power-cut/run.py {{arguments}}
 
 # kill -9 of client and server at random moments of edits and syncs
 crash rounds="200":

@@ -83,16 +83,20 @@ harness() {
   if [ "${PIPESTATUS[0]}" -ne 0 ]; then
     fail "$name"
   elif reason=$(grep -m1 '^SKIPPED' "$log/$name"); then
-    skip "$name: ${reason#SKIPPED*[: ]}"
+    skip "$name: ${reason#*: }"
   else
     pass "$name" $((SECONDS - from))
   fi
 }
 
 if [ "$quick" = no ]; then
-  if [ -x tests/power-cut/run.sh ]; then
-    command -v mkfs.xfs >/dev/null || debian xfsprogs
-    harness power-cut tests/power-cut/run.sh
+  for need in python3:python3-minimal mkfs.xfs:xfsprogs mkfs.ext4:e2fsprogs losetup:mount; do
+    command -v "${need%:*}" >/dev/null || debian "${need#*:}" || true
+  done
+  if command -v python3 >/dev/null; then
+    harness power-cut tests/power-cut/run.py
+  else
+    skip "power-cut: python3 is missing and could not be installed"
   fi
   harness demo ./demo.sh
 fi
