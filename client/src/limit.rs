@@ -17,8 +17,8 @@ pub(crate) const CARD_BYTES_MAX: usize = 192 * 1024;
 /// Cards of a page; a fuller page is closed and the next card opens a new one.
 pub(crate) const CARDS_PER_PAGE_MAX: u32 = 1_000;
 
-/// Bytes of items after which a page is closed: half of a document's 4 MiB, so that later edits have room.
-pub(crate) const ITEM_BYTES_PER_PAGE_MAX: u64 = 2 * 1024 * 1024;
+/// Bytes of items after which a page is closed: a quarter of a document's 4 MiB, so that later edits have room.
+pub(crate) const ITEM_BYTES_PER_PAGE_MAX: u64 = 1024 * 1024;
 
 /// Events folded into one change: about 80 bytes each and one operation, far below the bounds of a change.
 pub(crate) const EVENTS_PER_CHANGE_MAX: usize = 1_000;

@@ -274,7 +274,7 @@ fn refused_blobs_are_told_until_the_next_session_and_offered_again() {
     );
     assert_eq!(
         relay.vaults[0].sync_find_blobs(&[offer.hash]).unwrap(),
-        [offer.clone()]
+        std::slice::from_ref(&offer)
     );
     relay.vaults[0].sync_start_repair().unwrap();
     assert_eq!(

@@ -1,0 +1,218 @@
+//! The row of a card: what stands in its document, what its events make of it, and the way to and from `CardView`.
+
+use std::collections::BTreeMap;
+
+use domain::document::cards::CardView;
+use domain::{BlobHash, CardId, CardState, Day, DeckId, DocId, Item, TagId, UnixMs};
+use minicbor::{Decode, Encode};
+
+use super::{ConflictRow, ReferenceRow};
+use crate::index::field::{id16, ids16};
+
+/// A card: what stands in its document and what its events make of it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct CardRow {
+    #[cbor(n(0), with = "id16")]
+    pub(crate) deck: DeckId,
+    /// The document that holds it.
+    #[cbor(n(1), with = "id16")]
+    pub(crate) page: DocId,
+    /// Items as stored.
+    #[n(2)]
+    pub(crate) front: Vec<String>,
+    #[n(3)]
+    pub(crate) back: Vec<String>,
+    /// Sorted.
+    #[cbor(n(4), with = "ids16")]
+    pub(crate) tags: Vec<TagId>,
+    #[n(5)]
+    pub(crate) created_ms: i64,
+    #[n(6)]
+    pub(crate) suspended: bool,
+    #[n(7)]
+    pub(crate) flag: u8,
+    /// Not removed.
+    #[n(8)]
+    pub(crate) visible: bool,
+    #[n(9)]
+    pub(crate) conflicts: Vec<ConflictRow>,
+    #[n(10)]
+    pub(crate) state: StateRow,
+    /// Number of events known.
+    #[n(11)]
+    pub(crate) events: u32,
+    /// What the card adds to the sum of its deck; zeros when it is not shown.
+    #[cbor(n(12), with = "minicbor::bytes")]
+    pub(crate) digest: [u8; 32],
+}
+
+/// `CardState` as a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct StateRow {
+    #[n(0)]
+    pub(crate) box_number: u8,
+    #[n(1)]
+    pub(crate) due_day: Option<i32>,
+    #[n(2)]
+    pub(crate) retired: bool,
+    #[n(3)]
+    pub(crate) reviews: u32,
+    #[n(4)]
+    pub(crate) lapses: u32,
+    #[n(5)]
+    pub(crate) last_day: Option<i32>,
+    #[n(6)]
+    pub(crate) last_reviewed_ms: Option<i64>,
+    #[n(7)]
+    pub(crate) ignored: u32,
+}
+
+impl CardRow {
+    /// Never answered, or reset.
+    pub(crate) fn is_new(&self) -> bool {
+        self.state.due_day.is_none() && !self.state.retired
+    }
+
+    /// Whether it may be asked on `today`, suspension aside.
+    pub(crate) fn is_due(&self, today: Day) -> bool {
+        !self.state.retired && self.state.due_day.is_none_or(|due| due <= today.0)
+    }
+
+    /// Whether it stands in the order of study.
+    pub(crate) fn can_be_studied(&self) -> bool {
+        self.visible && !self.suspended && !self.state.retired
+    }
+
+    /// Whether it carries a tag.
+    pub(crate) fn has_tag(&self, tag: TagId) -> bool {
+        self.tags.binary_search(&tag).is_ok()
+    }
+
+    /// What its items say in words.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = String> + '_ {
+        self.items()
+            .filter_map(|item| item.words().map(str::to_owned))
+    }
+
+    /// All items, front first.
+    pub(crate) fn items(&self) -> impl Iterator<Item = Item> + '_ {
+        self.front
+            .iter()
+            .chain(&self.back)
+            .map(|stored| Item::parse(stored))
+    }
+
+    /// The blobs it names.
+    pub(crate) fn blobs(&self) -> BTreeMap<BlobHash, ReferenceRow> {
+        self.items()
+            .filter_map(|item| match item {
+                Item::Image(image) => Some((
+                    image.blob,
+                    ReferenceRow {
+                        bytes: image.bytes,
+                        mime: image.mime,
+                    },
+                )),
+                Item::Audio(audio) => Some((
+                    audio.blob,
+                    ReferenceRow {
+                        bytes: audio.bytes,
+                        mime: audio.mime,
+                    },
+                )),
+                Item::Text(_) | Item::Unknown(_) => None,
+            })
+            .collect()
+    }
+}
+
+impl CardRow {
+    /// The row of a card, still without its digest.
+    pub(crate) fn new(view: &CardView, page: DocId, state: StateRow, events: u32) -> Self {
+        let stored = |items: &[Item]| items.iter().map(Item::to_json).collect();
+        Self {
+            deck: view.deck,
+            page,
+            front: stored(&view.front),
+            back: stored(&view.back),
+            tags: view.tags.iter().copied().collect(),
+            created_ms: view.created_at.0,
+            suspended: view.suspended,
+            flag: view.flag,
+            visible: view.visible,
+            conflicts: view.conflicts.iter().map(ConflictRow::from).collect(),
+            state,
+            events,
+            digest: [0; 32],
+        }
+    }
+
+    /// The card as its document has it.
+    pub(crate) fn view(&self, id: CardId) -> CardView {
+        let items = |stored: &[String]| stored.iter().map(|stored| Item::parse(stored)).collect();
+        CardView {
+            id,
+            deck: self.deck,
+            front: items(&self.front),
+            back: items(&self.back),
+            tags: self.tags.iter().copied().collect(),
+            created_at: UnixMs(self.created_ms),
+            suspended: self.suspended,
+            flag: self.flag,
+            visible: self.visible,
+            conflicts: self
+                .conflicts
+                .iter()
+                .map(|conflict| conflict.of_card(id))
+                .collect(),
+        }
+    }
+
+    /// Whether another row says the same of the card's document; state and digest aside.
+    pub(crate) fn same_content(&self, other: &Self) -> bool {
+        let bare = |row: &Self| Self {
+            state: StateRow::from(CardState::default()),
+            events: 0,
+            digest: [0; 32],
+            ..row.clone()
+        };
+        bare(self) == bare(other)
+    }
+}
+
+impl From<CardState> for StateRow {
+    fn from(state: CardState) -> Self {
+        Self {
+            box_number: state.box_number,
+            due_day: state.due.map(|day| day.0),
+            retired: state.retired,
+            reviews: state.reviews,
+            lapses: state.lapses,
+            last_day: state.last_day.map(|day| day.0),
+            last_reviewed_ms: state.last_reviewed.map(|at| at.0),
+            ignored: state.ignored,
+        }
+    }
+}
+
+impl StateRow {
+    /// The due day.
+    pub(crate) fn due(&self) -> Option<Day> {
+        self.due_day.map(Day)
+    }
+
+    /// The part of the state that the queue asks for.
+    pub(crate) fn to_state(self) -> CardState {
+        CardState {
+            box_number: self.box_number,
+            due: self.due(),
+            retired: self.retired,
+            reviews: self.reviews,
+            lapses: self.lapses,
+            last_day: self.last_day.map(Day),
+            last_reviewed: self.last_reviewed_ms.map(UnixMs),
+            last_event: None,
+            ignored: self.ignored,
+        }
+    }
+}
