@@ -74,7 +74,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
         CardCommand::List { query } => list(desk, &query.join(" ")),
         CardCommand::Show { card } => {
             let vault = desk.open()?;
-            let card = vault.card(vault.card_find(&card)?)?;
+            let card = find(&vault, &card)?;
             desk.show(&card, |screen| face::card(screen, &card))
         }
         CardCommand::Remove { card, yes } => remove(desk, &card, yes),
@@ -95,6 +95,17 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
         }
         CardCommand::Edit(args) => edit(desk, args),
     }
+}
+
+/// Finds a card that is not removed, by its id or the first letters of it.
+pub(crate) fn find(vault: &Vault, wanted: &str) -> Outcome<CardShown> {
+    let card = vault.card(vault.card_find(wanted)?)?;
+    if card.removed {
+        let id = card.id;
+        return Err(Failure::not_found(format!("the card {id} was removed"))
+            .hint(format!("memoryvault card restore {id}")));
+    }
+    Ok(card)
 }
 
 fn list(desk: Desk<'_>, query: &str) -> Outcome {
@@ -149,9 +160,8 @@ fn print_rows(screen: &mut super::screen::Screen, rows: &mut Vec<Vec<String>>) {
 
 fn remove(mut desk: Desk<'_>, card: &str, yes: bool) -> Outcome {
     let mut vault: Vault = desk.open()?;
-    let id = vault.card_find(card)?;
-    let shown = vault.card(id)?;
-    let front = face::side_short(&shown.front, 60);
+    let shown = find(&vault, card)?;
+    let (id, front) = (shown.id, face::side_short(&shown.front, 60));
     desk.confirm(
         yes,
         &format!("remove the card \"{front}\"?"),
@@ -183,7 +193,7 @@ fn edit(mut desk: Desk<'_>, args: EditArgs) -> Outcome {
         );
     }
     let mut vault = desk.open()?;
-    let id = vault.card_find(&args.card)?;
+    let id = find(&vault, &args.card)?.id;
     vault.card_edit(id, &edit)?;
     let card = vault.card(id)?;
     desk.show(&card, |screen| face::card(screen, &card))

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use client::{Answer, Moment, Reviewed, parse_moment};
 use domain::Grade;
 
+use super::card;
 use super::desk::Desk;
 use super::failure::Outcome;
 
@@ -50,7 +51,7 @@ pub(crate) struct ReviewArgs {
 
 pub(crate) fn run(mut desk: Desk<'_>, args: ReviewArgs) -> Outcome {
     let mut vault = desk.open()?;
-    let card = vault.card_find(&args.card)?;
+    let card = card::find(&vault, &args.card)?.id;
     let answer = Answer {
         grade: args.grade.into(),
         at: args.at,

@@ -189,6 +189,29 @@ fn why_tells_what_was_counted() {
 }
 
 #[test]
+fn a_removed_card_is_not_there_until_it_comes_back() {
+    let world = World::new();
+    let deck = world.deck("Capitals");
+    let card = world.card(&deck, "Capital of Peru?", "Lima");
+    world.json(&["card", "remove", &card, "--yes"]);
+    for arguments in [
+        &["card", "show", &card][..],
+        &["card", "edit", &card, "--front", "x"],
+        &["card", "remove", &card, "--yes"],
+        &["review", &card, "good"],
+    ] {
+        let error = world.run(&[arguments, &["--json"]].concat()).error(3);
+        assert_eq!(error["hint"], format!("memoryvault card restore {card}"));
+    }
+    assert_eq!(
+        world.json_lines(&["card", "list", "is:removed"])[0]["id"],
+        card.as_str()
+    );
+    world.json(&["card", "restore", &card]);
+    assert_eq!(world.json(&["card", "show", &card])["removed"], false);
+}
+
+#[test]
 fn letters_that_fit_two_cards_need_a_choice() {
     let world = World::new();
     let deck = world.deck("Capitals");

@@ -132,8 +132,9 @@ fn json_may_stand_anywhere() {
     ] {
         assert_eq!(world.run(arguments).ok().stdout, "");
     }
-    let deck = world.deck("--json");
-    assert_eq!(world.json_lines(&["deck", "list"])[0]["id"], deck.as_str());
+    world.run(&["deck", "add", "-q", "--", "--json"]).ok();
+    let listed = world.json_lines(&["--json", "deck", "list"]);
+    assert_eq!(listed[0]["name"], "--json");
 }
 
 #[test]
