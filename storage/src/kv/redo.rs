@@ -198,7 +198,12 @@ mod tests {
             let engine = Engine::open(&layout.engine(), 1 << 20).ok().unwrap();
             let mut ops: Vec<Physical> = (0..250).map(row).collect();
             let totals = crate::kv::totals::Totals::read(&engine).unwrap().unwrap();
-            ops.push(totals.after(&engine, &ops).unwrap().put());
+            ops.push(
+                totals
+                    .after(crate::kv::View::new(&engine), &ops)
+                    .unwrap()
+                    .put(),
+            );
             let n = done(&engine).unwrap() + 1;
             let path = write(dir.path(), n, &ops).unwrap();
             ops.push(Physical::Put(DONE.to_vec(), n.to_be_bytes().to_vec()));

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::split::{PIECES, Physical, RESERVED};
-use super::{Engine, KvError};
+use super::{Engine, KvError, View};
 
 const ROW: &[u8] = b"\0totals";
 
@@ -28,14 +28,14 @@ impl Totals {
     }
 
     /// As they will be after these operations, each on another key.
-    pub(crate) fn after(self, engine: &Engine, ops: &[Physical]) -> Result<Self, KvError> {
+    pub(crate) fn after(self, view: View<'_>, ops: &[Physical]) -> Result<Self, KvError> {
         let mut totals = Self {
             commits: self.commits + 1,
             ..self
         };
         for op in ops {
             let (Physical::Put(key, _) | Physical::Delete(key)) = op;
-            if let Some(old) = engine.get(key)? {
+            if let Some(old) = view.row(key)? {
                 totals.rows = totals.rows.wrapping_sub(1);
                 totals.sum = totals.sum.wrapping_sub(hash(key, &old));
             }

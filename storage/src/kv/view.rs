@@ -4,6 +4,7 @@
 //! it is durable and a large one half applied, so whoever needs one picture, or must not tell others what could still vanish, reads
 //! inside `Kv::update` or stays behind a mark that it advances in its own completions.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use super::split::{self, Header, RESERVED, Row};
@@ -15,15 +16,37 @@ const RETRIES: usize = 8;
 /// A key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
+/// Rows that earlier jobs of the same group have decided on and the engine has not been given yet; `None` deletes.
+pub(crate) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
 /// Read access to the store.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     engine: &'a Engine,
+    pending: Option<&'a Pending>,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(engine: &'a Engine) -> Self {
-        Self { engine }
+        Self {
+            engine,
+            pending: None,
+        }
+    }
+
+    pub(crate) fn over(engine: &'a Engine, pending: &'a Pending) -> Self {
+        Self {
+            engine,
+            pending: Some(pending),
+        }
+    }
+
+    /// The row exactly as it is stored.
+    pub(crate) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
+        match self.pending.and_then(|pending| pending.get(key)) {
+            Some(row) => Ok(row.clone()),
+            None => self.engine.get(key),
+        }
     }
 
     /// The value under `key`.
@@ -32,7 +55,7 @@ impl<'a> View<'a> {
     /// [`KvError::Corrupt`] when the row is damaged.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
         for _ in 0..RETRIES {
-            let Some(row) = self.engine.get(key)? else {
+            let Some(row) = self.row(key)? else {
                 return Ok(None);
             };
             match split::parse(&row)? {
@@ -73,9 +96,9 @@ impl<'a> View<'a> {
         self.scan(prefix).next_back().transpose()
     }
 
-    /// The row exactly as it is stored, for the writer, which replaces pieces.
+    /// Where the pieces of a large value under `key` are, for the writer, which replaces them.
     pub(crate) fn header_of(&self, key: &[u8]) -> Result<Option<Header>, KvError> {
-        match self.engine.get(key)? {
+        match self.row(key)? {
             None => Ok(None),
             Some(row) => match split::parse(&row)? {
                 Row::Inline(_) => Ok(None),
@@ -89,9 +112,23 @@ impl<'a> View<'a> {
             Bound::Included(key) if key.is_empty() => Bound::Included(vec![RESERVED + 1]),
             other => other,
         };
+        let to = successor(prefix);
+        let empty = matches!((&from, &to), (Bound::Included(a) | Bound::Excluded(a), Bound::Excluded(b)) if a >= b);
+        let pending = match self.pending {
+            Some(pending) if !empty && !pending.is_empty() => pending
+                .range((from.clone(), to.clone()))
+                .map(|(key, row)| (key.clone(), row.clone()))
+                .collect(),
+            _ => VecDeque::new(),
+        };
         Scan {
             view: *self,
-            range: self.engine.range(from, successor(prefix)),
+            stored: Stored {
+                range: self.engine.range(from, to),
+                front: None,
+                back: None,
+            },
+            pending,
         }
     }
 
@@ -99,7 +136,7 @@ impl<'a> View<'a> {
     fn join(&self, header: Header) -> Result<Option<Vec<u8>>, KvError> {
         let mut value = Vec::with_capacity(header.total as usize);
         for key in header.piece_keys() {
-            match self.engine.get(&key)? {
+            match self.row(&key)? {
                 Some(piece) => value.extend_from_slice(&piece),
                 None => return Ok(None),
             }
@@ -129,7 +166,75 @@ impl<'a> View<'a> {
 #[derive(Debug)]
 pub struct Scan<'a> {
     view: View<'a>,
+    stored: Stored,
+    pending: VecDeque<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+/// The engine's rows, of which one may be taken at either end and put back.
+#[derive(Debug)]
+struct Stored {
     range: EngineRange,
+    front: Option<Entry>,
+    back: Option<Entry>,
+}
+
+impl Stored {
+    fn next(&mut self) -> Result<Option<Entry>, KvError> {
+        match self.front.take() {
+            Some(row) => Ok(Some(row)),
+            None => Ok(self.range.next().transpose()?.or_else(|| self.back.take())),
+        }
+    }
+
+    fn next_back(&mut self) -> Result<Option<Entry>, KvError> {
+        match self.back.take() {
+            Some(row) => Ok(Some(row)),
+            None => Ok(self
+                .range
+                .next_back()
+                .transpose()?
+                .or_else(|| self.front.take())),
+        }
+    }
+}
+
+impl Scan<'_> {
+    /// The next row from the front, a pending one hiding the stored one of the same key.
+    fn step(&mut self) -> Result<Option<Entry>, KvError> {
+        loop {
+            let stored = self.stored.next()?;
+            let first = match (&stored, self.pending.front()) {
+                (_, None) => return Ok(stored),
+                (None, Some(_)) => true,
+                (Some((key, _)), Some((pending, _))) if key < pending => return Ok(stored),
+                (Some((key, _)), Some((pending, _))) => key > pending,
+            };
+            if first {
+                self.stored.front = stored;
+            }
+            if let Some((key, Some(row))) = self.pending.pop_front() {
+                return Ok(Some((key, row)));
+            }
+        }
+    }
+
+    fn step_back(&mut self) -> Result<Option<Entry>, KvError> {
+        loop {
+            let stored = self.stored.next_back()?;
+            let last = match (&stored, self.pending.back()) {
+                (_, None) => return Ok(stored),
+                (None, Some(_)) => true,
+                (Some((key, _)), Some((pending, _))) if key > pending => return Ok(stored),
+                (Some((key, _)), Some((pending, _))) => key < pending,
+            };
+            if last {
+                self.stored.back = stored;
+            }
+            if let Some((key, Some(row))) = self.pending.pop_back() {
+                return Ok(Some((key, row)));
+            }
+        }
+    }
 }
 
 impl Iterator for Scan<'_> {
@@ -137,8 +242,9 @@ impl Iterator for Scan<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.range.next()? {
-                Ok((key, row)) => {
+            match self.step() {
+                Ok(None) => return None,
+                Ok(Some((key, row))) => {
                     if let Some(entry) = self.view.resolve(key, &row) {
                         return Some(entry);
                     }
@@ -152,8 +258,9 @@ impl Iterator for Scan<'_> {
 impl DoubleEndedIterator for Scan<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         loop {
-            match self.range.next_back()? {
-                Ok((key, row)) => {
+            match self.step_back() {
+                Ok(None) => return None,
+                Ok(Some((key, row))) => {
                     if let Some(entry) = self.view.resolve(key, &row) {
                         return Some(entry);
                     }

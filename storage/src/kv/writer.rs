@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 
 use super::split::{self, Physical, RESERVED};
 use super::totals::{Mark, Totals};
+use super::view::Pending;
 use super::{Batch, Engine, KvError, Poison, Space, View, redo};
 use crate::durable;
 use crate::limit::{BATCH_OPS_MAX, GROUP_BYTES_MAX, GROUP_JOBS_MAX, KEY_BYTES_MAX};
@@ -35,6 +36,8 @@ pub(crate) struct Writer {
 struct Group {
     answers: Vec<(Answer, Result<(), KvError>)>,
     bytes: usize,
+    /// Rows not yet given to the engine: the jobs of a group share its batches, and with them the row of the totals.
+    pending: Pending,
     dirty: bool,
 }
 
@@ -58,7 +61,9 @@ impl Writer {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let engine = Arc::clone(&self.engine);
         // A job that panics drops its answer, which then reports that it was not run.
-        let Ok((batch, answer)) = catch_unwind(AssertUnwindSafe(|| job(View::new(&engine)))) else {
+        let Ok((batch, answer)) = catch_unwind(AssertUnwindSafe(|| {
+            job(View::over(&engine, &group.pending))
+        })) else {
             tracing::error!("a commit job panicked");
             return;
         };
@@ -71,29 +76,58 @@ impl Writer {
 
     fn write(&mut self, batch: Batch, group: &mut Group) -> Result<(), KvError> {
         self.poison.check()?;
-        let mut ops = self.lower(batch)?;
+        let engine = Arc::clone(&self.engine);
+        let ops = self.lower(batch, View::over(&engine, &group.pending))?;
         let bytes = ops.iter().map(Physical::bytes).sum::<usize>();
         let only_deletes = ops.iter().all(|op| matches!(op, Physical::Delete(_)));
-        self.space.admit(bytes as u64, only_deletes)?;
-        let totals = self.totals.after(&self.engine, &ops)?;
-        ops.push(totals.put());
-        if ops.len() > BATCH_OPS_MAX {
+        self.space.admit(
+            (bytes + group.bytes) as u64,
+            only_deletes && group.pending.is_empty(),
+        )?;
+        let totals = self
+            .totals
+            .after(View::over(&engine, &group.pending), &ops)?;
+        // One place in a batch is for the totals.
+        if group.pending.len() + ops.len() >= BATCH_OPS_MAX {
+            self.apply(group)?;
+        }
+        if ops.len() >= BATCH_OPS_MAX {
             self.finish(group);
-            self.write_large(ops)?;
+            self.write_large(ops, totals)?;
             self.totals = totals;
             self.mark.write(totals.commits);
             return Ok(());
         }
         group.bytes += bytes;
         group.dirty = true;
-        self.guarded(|writer| writer.engine.apply(&ops))?;
+        group.pending.extend(ops.into_iter().map(|op| match op {
+            Physical::Put(key, row) => (key, Some(row)),
+            Physical::Delete(key) => (key, None),
+        }));
         self.totals = totals;
         Ok(())
     }
 
+    /// Gives the engine what is pending, as one atomic batch with the totals up to there.
+    fn apply(&mut self, group: &mut Group) -> Result<(), KvError> {
+        if group.pending.is_empty() {
+            return Ok(());
+        }
+        let mut ops: Vec<Physical> = std::mem::take(&mut group.pending)
+            .into_iter()
+            .map(|(key, row)| match row {
+                Some(row) => Physical::Put(key, row),
+                None => Physical::Delete(key),
+            })
+            .collect();
+        ops.push(self.totals.put());
+        self.guarded(|writer| writer.engine.apply(&ops))
+    }
+
     /// A commit beyond one engine batch goes alone, through a redo file.
-    fn write_large(&mut self, ops: Vec<Physical>) -> Result<(), KvError> {
+    fn write_large(&mut self, mut ops: Vec<Physical>, totals: Totals) -> Result<(), KvError> {
         self.poison.check()?;
+        ops.push(totals.put());
         let n = self.last_redo + 1;
         // Until the file has its name nothing has happened, so this failure does not poison.
         let path = match redo::write(&self.dir, n, &ops) {
@@ -122,7 +156,9 @@ impl Writer {
     fn finish(&mut self, group: &mut Group) {
         let mut flushed = Ok(());
         if group.dirty {
-            flushed = self.guarded(|writer| writer.engine.flush());
+            flushed = self
+                .apply(group)
+                .and_then(|()| self.guarded(|writer| writer.engine.flush()));
             if flushed.is_ok() {
                 self.mark.write(self.totals.commits);
             }
@@ -145,9 +181,7 @@ impl Writer {
         work(self).map_err(|e| self.poison.set(e.to_string()))
     }
 
-    fn lower(&mut self, batch: Batch) -> Result<Vec<Physical>, KvError> {
-        let engine = Arc::clone(&self.engine);
-        let view = View::new(&engine);
+    fn lower(&mut self, batch: Batch, view: View<'_>) -> Result<Vec<Physical>, KvError> {
         let mut out = Vec::with_capacity(batch.len());
         for (key, value) in batch.into_ops() {
             if key.first().is_none_or(|first| *first == RESERVED) {

@@ -257,3 +257,77 @@ fn submitted_commits_share_flushes() {
     println!("5 000 submitted commits: {:?}", begun.elapsed());
     assert_eq!(kv.verify().unwrap().entries, 5_000);
 }
+
+/// Jobs of one flush are given to the engine together, and each must see those before it all the same.
+#[test]
+fn jobs_of_one_group_see_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let kv = Kv::create(dir.path(), KvOptions::device()).unwrap();
+    let mut stored = Batch::new();
+    (0..50_u8).for_each(|i| stored.put([b's', i * 2], [0]));
+    stored.put([b's', 200], vec![9; 9_000]);
+    kv.commit(stored).unwrap();
+    // The first job holds the writer until all others are queued, so they make one group.
+    let (go, wait) = mpsc::channel::<()>();
+    let (send, receive) = mpsc::channel();
+    kv.submit(
+        move |_| {
+            wait.recv()
+                .map(|()| (Batch::new(), ()))
+                .map_err(|_| KvError::Busy)
+        },
+        |_| {},
+    );
+    // Keys stay below 200, so that the large value is the last.
+    for i in 0..99_u8 {
+        let send = send.clone();
+        let job = move |view: storage::View<'_>| {
+            // Job i has been preceded by i jobs, each of which put key 2k+1 and removed key 2k.
+            let expected: Vec<u8> = (0..50)
+                .map(|k| if k < i { k * 2 + 1 } else { k * 2 })
+                .chain((50..i).map(|k| k * 2 + 1))
+                .collect();
+            let mut seen: Vec<u8> = view.scan(b"s").map(|row| row.unwrap().0[1]).collect();
+            assert_eq!(seen.pop(), Some(200));
+            assert_eq!(seen, expected, "job {i}");
+            let backwards: Vec<u8> = view
+                .scan(b"s")
+                .rev()
+                .skip(1)
+                .map(|row| row.unwrap().0[1])
+                .collect();
+            assert!(
+                backwards.iter().rev().eq(expected.iter()),
+                "job {i}: {backwards:?}"
+            );
+            let mut both = view.scan(b"s");
+            assert_eq!(both.next().unwrap().unwrap().0[1], expected[0]);
+            assert_eq!(both.next_back().unwrap().unwrap().0[1], 200);
+            assert_eq!(both.count(), expected.len() - 1);
+            assert_eq!(view.get(&[b's', 200]).unwrap().unwrap(), vec![9 + i; 9_000]);
+            assert_eq!(view.get(&[b's', 0]).unwrap().is_some(), i == 0);
+            let mut batch = Batch::new();
+            batch.delete([b's', i * 2]);
+            batch.put([b's', i * 2 + 1], [i]);
+            batch.put([b's', 200], vec![10 + i; 9_000]);
+            Ok::<_, KvError>((batch, ()))
+        };
+        kv.submit(job, move |result| send.send(result).unwrap());
+    }
+    drop(send);
+    go.send(()).unwrap();
+    let results: Vec<_> = receive.iter().collect();
+    assert_eq!(results.len(), 99);
+    results.into_iter().for_each(|result| result.unwrap());
+    assert_eq!(kv.verify().unwrap().entries, 100);
+    drop(kv);
+    std::fs::remove_file(dir.path().join("CLEAN")).unwrap();
+    assert_eq!(
+        Kv::open(dir.path(), KvOptions::device())
+            .unwrap()
+            .verify()
+            .unwrap()
+            .entries,
+        100
+    );
+}
