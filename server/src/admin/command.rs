@@ -84,8 +84,8 @@ enum Refused {
     Name(#[from] crate::auth::user_name::BadUserName),
     #[error(transparent)]
     Password(#[from] crate::auth::password::PasswordRefused),
-    #[error("the password could not be hashed: {0}")]
-    Hash(String),
+    #[error("the password could not be hashed")]
+    Hash(#[from] crate::auth::argon::ArgonError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the list could not be written")]
@@ -223,7 +223,5 @@ impl Listed<'_> {
 fn hash(user: &UserName, password: String) -> Result<String, Refused> {
     let password = Password::typed(password);
     password.acceptable_for(user.as_str())?;
-    password
-        .hash()
-        .map_err(|error| Refused::Hash(error.to_string()))
+    Ok(password.hash()?)
 }

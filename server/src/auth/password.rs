@@ -3,11 +3,9 @@
 //! A password lives here only as [`Password`], which is wiped after use. An unknown user costs the same hash as a
 //! known one.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
+use super::argon::{self, ArgonError};
 use crate::limit;
 use crate::pool::{Pool, PoolError};
 
@@ -44,9 +42,12 @@ pub(crate) enum HashError {
     /// Too many wait already.
     #[error("too many password checks wait")]
     Busy,
-    /// argon2 or the pool failed.
-    #[error("the password could not be hashed: {0}")]
-    Failed(String),
+    /// argon2 failed.
+    #[error("the password could not be hashed")]
+    Argon(#[from] ArgonError),
+    /// The pool failed.
+    #[error("the password could not be hashed")]
+    Pool(#[source] PoolError),
 }
 
 /// What a check found.
@@ -95,33 +96,17 @@ impl Password {
     }
 
     /// Hashes with today's parameters, on this thread.
-    ///
-    /// # Errors
-    /// When argon2 or the random source fails.
-    pub fn hash(&self) -> Result<String, argon2::password_hash::Error> {
-        let hash: PasswordHash = hasher()?.hash_password(self.0.as_bytes())?;
-        Ok(hash.to_string())
+    pub(crate) fn hash(&self) -> Result<String, ArgonError> {
+        argon::hash(self.0.as_bytes())
     }
 
     /// No account has a password of more than 256 bytes, so no more of it is ever hashed.
-    fn check(&self, stored: &str) -> Result<Checked, argon2::password_hash::Error> {
+    fn check(&self, stored: &str) -> Result<Checked, ArgonError> {
         let is_long = self.0.len() > limit::PASSWORD_BYTES_MAX;
         let typed = if is_long { "" } else { self.0.as_str() };
-        let parsed =
-            PasswordHash::new(stored).map_err(|_| argon2::password_hash::Error::EncodingInvalid)?;
-        let right = match hasher()?.verify_password(typed.as_bytes(), &parsed) {
-            Ok(()) => true,
-            Err(argon2::password_hash::Error::PasswordInvalid) => false,
-            Err(error) => return Err(error),
-        };
-        let old = parsed.params.get_decimal("m") != Some(Params::DEFAULT_M_COST)
-            || parsed.params.get_decimal("t") != Some(Params::DEFAULT_T_COST)
-            || parsed.params.get_decimal("p") != Some(Params::DEFAULT_P_COST);
-        let rehash = if right && old {
-            Some(self.hash()?)
-        } else {
-            None
-        };
+        let right = argon::verify(typed.as_bytes(), stored)?;
+        let is_old = right && !argon::is_of_today(stored);
+        let rehash = if is_old { Some(self.hash()?) } else { None };
         Ok(Checked { right, rehash })
     }
 }
@@ -136,9 +121,7 @@ impl Passwords {
     /// # Errors
     /// When the random source fails.
     pub(crate) fn new() -> Result<Self, HashError> {
-        let dummy = Password::typed("nobody's password".to_owned())
-            .hash()
-            .map_err(failed)?;
+        let dummy = Password::typed("nobody's password".to_owned()).hash()?;
         Ok(Self {
             pool: Pool::new("password", limit::HASHES_AT_ONCE, limit::HASHES_QUEUED_MAX),
             dummy,
@@ -148,8 +131,8 @@ impl Passwords {
     /// Hashes a new password.
     pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
         match self.pool.try_run(move || password.hash()).await {
-            Ok(hashed) => hashed.map_err(failed),
-            Err(error) => Err(from_pool(&error)),
+            Ok(hashed) => Ok(hashed?),
+            Err(error) => Err(from_pool(error)),
         }
     }
 
@@ -167,8 +150,8 @@ impl Passwords {
                 right: false,
                 rehash: None,
             }),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(error) => Err(from_pool(&error)),
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(from_pool(error)),
         }
     }
 
@@ -178,30 +161,19 @@ impl Passwords {
     }
 }
 
-fn hasher() -> Result<Argon2<'static>, argon2::password_hash::Error> {
-    let params = Params::new(
-        Params::DEFAULT_M_COST,
-        Params::DEFAULT_T_COST,
-        Params::DEFAULT_P_COST,
-        None,
-    )
-    .map_err(|_| argon2::password_hash::Error::ParamsInvalid)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-fn failed(error: argon2::password_hash::Error) -> HashError {
-    HashError::Failed(error.to_string())
-}
-
-fn from_pool(error: &PoolError) -> HashError {
+fn from_pool(error: PoolError) -> HashError {
     match error {
         PoolError::Full(_) => HashError::Busy,
-        PoolError::Ended(_) => HashError::Failed(error.to_string()),
+        ended @ PoolError::Ended(_) => HashError::Pool(ended),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
+    use argon2::password_hash::phc::PasswordHash;
+    use argon2::{Algorithm, Argon2, Params, Version};
+
     use super::*;
 
     #[test]

@@ -142,7 +142,7 @@ impl From<HashError> for HttpError {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Busy => Self::Busy(limit::BUSY_RETRY_AFTER),
-            HashError::Failed(_) => Self::Internal(Box::new(error)),
+            HashError::Argon(_) | HashError::Pool(_) => Self::Internal(Box::new(error)),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::quota::ledger_row;
 use super::{AccountId, Store, StoreError, lock};
 use crate::limit;
 
-pub(crate) use offers::Offers;
+pub(crate) use offers::{Offered, Offers};
 
 /// The files of one account.
 #[derive(Debug)]

@@ -8,12 +8,12 @@ use domain::BlobHash;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use sync_protocol::server::{
-    Admitted, Appended, BlobRead, BlobWritten, Compared, Found, LogPage, LogRow, OfferAnswer,
-    WriteBlob,
+    Admitted, Appended, BlobRead, BlobWritten, Compared, Found, LogPage, LogRow, WriteBlob,
 };
 use sync_protocol::{DocChange, Quota};
 
 use crate::service::{DiskError, Lane, Service};
+use crate::store::blobs::Offered;
 use crate::store::{Store, StoreError};
 
 /// An answer for the machine.
@@ -27,7 +27,7 @@ pub(super) enum Done {
     AppendFailed(u64, u32, DiskError),
     Compared(Compared),
     Entries(Vec<LogRow>),
-    Offered(Vec<OfferAnswer>),
+    Offered(Offered),
     /// Pieces of one blob, in order, with their lengths.
     Written(BlobHash, Vec<(usize, BlobWritten)>),
     Found(Vec<Found>),

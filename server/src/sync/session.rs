@@ -213,6 +213,7 @@ impl Session {
                 {
                     self.seat.announce_blobs(&[hash]);
                 }
+                Done::Offered(offered) => self.seat.blobs_free(&offered.released),
                 Done::Freed(hashes) => self.seat.blobs_free(&hashes),
                 _ => {}
             }

@@ -24,42 +24,45 @@ pub(crate) struct Offers {
     pub(crate) items: Vec<OfferItem>,
 }
 
+/// What was decided on offers.
+#[derive(Debug, Default)]
+pub(crate) struct Offered {
+    pub(crate) answers: Vec<OfferAnswer>,
+    /// Claimed for the moment of deciding only: a session that offered one meanwhile was told to wait.
+    pub(crate) released: Vec<BlobHash>,
+}
+
+impl Offered {
+    fn say(&mut self, hash: BlobHash, decision: OfferDecision) {
+        self.answers.push(OfferAnswer { hash, decision });
+    }
+}
+
 impl Store {
     /// Decides on offers; what is granted is reserved when this returns.
-    pub(crate) fn offer_blobs(
-        &self,
-        offers: Offers,
-        now_ms: u64,
-    ) -> Result<Vec<OfferAnswer>, StoreError> {
+    pub(crate) fn offer_blobs(&self, offers: Offers, now_ms: u64) -> Result<Offered, StoreError> {
         let Offers {
             account,
             session,
             items,
         } = offers;
-        let mut answers = Vec::with_capacity(items.len());
         let mut claimed = Vec::new();
-        let mut room = self.room_for_blobs()?;
+        let mut offered = Offered::default();
         for item in items {
-            let decision = if let Some(refusal) = refused_kind(&item) {
-                Some(refusal)
-            } else if item.bytes > room {
-                Some(refuse(Reason::Storage))
-            } else if self.uploads.claim(account, item.hash, session) {
-                None
-            } else {
-                Some(OfferDecision::Wait)
-            };
-            answers.push((item.hash, decision));
-            if decision.is_none() {
-                room -= item.bytes;
+            let hash = item.hash;
+            if let Some(reason) = refused_kind(&item) {
+                offered.say(hash, refuse(reason));
+            } else if self.uploads.claim(account, hash, session) {
                 claimed.push(item);
+            } else {
+                offered.say(hash, OfferDecision::Wait);
             }
         }
-        let mine: Vec<_> = claimed.iter().map(|item| item.hash).collect();
+        let hashes: Vec<_> = claimed.iter().map(|item| item.hash).collect();
         let reserved = match self.reserve(account, claimed, now_ms) {
             Ok(reserved) => reserved,
             Err(error) => {
-                for hash in mine {
+                for hash in hashes {
                     self.uploads.release(account, hash, session);
                 }
                 return Err(error);
@@ -67,31 +70,27 @@ impl Store {
         };
         for hash in reserved.evicted {
             self.discard_part(account, hash, session)?;
+            offered.released.push(hash);
         }
-        let mut decided = reserved.decisions.into_iter();
-        let mut out = Vec::with_capacity(answers.len());
-        for (hash, decision) in answers {
-            let decision = match decision {
-                Some(decision) => decision,
-                None => match decided.next() {
-                    Some(Decided::Reserved(bytes)) => OfferDecision::Grant {
-                        offset: self.part_offset(account, hash, bytes)?,
-                    },
-                    other => {
-                        self.uploads.release(account, hash, session);
-                        match other {
-                            Some(Decided::Refused(quota)) => OfferDecision::Refuse {
-                                reason: Reason::Quota,
-                                quota,
-                            },
-                            _ => OfferDecision::Held,
-                        }
-                    }
+        for (hash, decided) in hashes.into_iter().zip(reserved.decisions) {
+            let decision = match decided {
+                Decided::Reserved(bytes) => OfferDecision::Grant {
+                    offset: self.part_offset(account, hash, bytes)?,
+                },
+                Decided::Held => OfferDecision::Held,
+                Decided::NoRoom => refuse(Reason::Storage),
+                Decided::Refused(quota) => OfferDecision::Refuse {
+                    reason: Reason::Quota,
+                    quota,
                 },
             };
-            out.push(OfferAnswer { hash, decision });
+            if !matches!(decision, OfferDecision::Grant { .. }) {
+                self.uploads.release(account, hash, session);
+                offered.released.push(hash);
+            }
+            offered.say(hash, decision);
         }
-        Ok(out)
+        Ok(offered)
     }
 
     fn reserve(
@@ -102,6 +101,7 @@ impl Store {
     ) -> Result<Reserved, StoreError> {
         let uploads = Arc::clone(&self.uploads);
         let quota_default = self.quota_default;
+        let room = self.room_for_blobs()?;
         self.kv.update(move |view| {
             let row = account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
             let mut reserving = Reserving {
@@ -109,6 +109,7 @@ impl Store {
                 account,
                 limit: row.quota_bytes.unwrap_or(quota_default),
                 ledger: ledger_row(&view, account)?,
+                room,
                 batch: Batch::new(),
                 evicted: None,
                 is_claimed: Box::new(move |hash| uploads.is_claimed(account, hash)),
@@ -170,6 +171,8 @@ impl Store {
 enum Decided {
     Held,
     Reserved(u64),
+    /// The disk has no room.
+    NoRoom,
     Refused(Quota),
 }
 
@@ -184,6 +187,8 @@ struct Reserving<'a> {
     account: AccountId,
     limit: u64,
     ledger: Ledger,
+    /// Bytes the disk still takes.
+    room: u64,
     batch: Batch,
     /// Parts nobody is receiving, given up to make room; `None` until room was needed.
     evicted: Option<Vec<BlobHash>>,
@@ -208,6 +213,10 @@ impl Reserving<'_> {
                 limit: self.limit,
             }));
         }
+        let Some(room) = self.room.checked_sub(more) else {
+            return Ok(Decided::NoRoom);
+        };
+        self.room = room;
         self.ledger.reserved = self.ledger.reserved.saturating_sub(held) + item.bytes;
         let row = Reservation {
             bytes: item.bytes,
@@ -237,15 +246,14 @@ impl Reserving<'_> {
     }
 }
 
-/// Refuses a kind that is not taken, or more bytes than its kind may have.
-fn refused_kind(item: &OfferItem) -> Option<OfferDecision> {
-    let reason = match item.mime.parse::<Mime>() {
-        Err(_) => Reason::KindNotAllowed,
-        Ok(mime) if item.bytes > mime.bytes_max() => Reason::TooLarge,
-        Ok(_) if item.bytes == 0 => Reason::WrongLength,
-        Ok(_) => return None,
-    };
-    Some(refuse(reason))
+/// Why a kind, or its size, is not taken.
+fn refused_kind(item: &OfferItem) -> Option<Reason> {
+    match item.mime.parse::<Mime>() {
+        Err(_) => Some(Reason::KindNotAllowed),
+        Ok(mime) if item.bytes > mime.bytes_max() => Some(Reason::TooLarge),
+        Ok(_) if item.bytes == 0 => Some(Reason::WrongLength),
+        Ok(_) => None,
+    }
 }
 
 fn refuse(reason: Reason) -> OfferDecision {

@@ -24,7 +24,7 @@ fn offer(store: &Store, account: AccountId, session: SessionId, item: OfferItem)
         session,
         items: vec![item],
     };
-    store.offer_blobs(offers, wall_ms()).unwrap()[0].decision
+    store.offer_blobs(offers, wall_ms()).unwrap().answers[0].decision
 }
 
 fn write(
@@ -322,4 +322,26 @@ fn another_accounts_blob_is_as_absent_as_any() {
     }
     let granted = offer(store, bob, bobs.id(), offer_of(&bytes));
     assert_eq!(granted, OfferDecision::Grant { offset: 0 });
+}
+
+#[test]
+fn claims_made_only_to_decide_are_named_so_that_nobody_waits_for_them() {
+    let fixture = Fixture::new(1_000);
+    let (store, account) = (fixture.store(), fixture.account);
+    let hub = Hub::default();
+    let seat = seat(&hub, account, 1);
+    let decide = |bytes: &[u8]| {
+        let offers = Offers {
+            account,
+            session: seat.id(),
+            items: vec![offer_of(bytes)],
+        };
+        store.offer_blobs(offers, wall_ms()).unwrap().released
+    };
+    let (small, large) = (picture(1, 500), picture(2, 2_000));
+    assert!(decide(&small).is_empty(), "granted");
+    write(store, account, seat.id(), &small, 0..500);
+    assert_eq!(decide(&small), [offer_of(&small).hash], "held");
+    assert_eq!(decide(&large), [offer_of(&large).hash], "over quota");
+    assert!(!store.is_receiving(account, offer_of(&large).hash));
 }

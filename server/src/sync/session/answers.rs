@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sync_protocol::server::{AppendRefusal, Appended, OfferAnswer, OfferDecision};
+use sync_protocol::server::{AppendRefusal, Appended, OfferDecision};
 use sync_protocol::{CloseCode, Quota, Reason};
 
 use super::Session;
@@ -11,6 +11,7 @@ use crate::http::error::Chain;
 use crate::hub::Mail;
 use crate::service::DiskError;
 use crate::store::StoreError;
+use crate::store::blobs::Offered;
 use crate::sync::jobs::Done;
 
 impl Session {
@@ -32,7 +33,7 @@ impl Session {
             }
             Done::Compared(compared) => machine.handle_compared(compared, now_ms),
             Done::Entries(rows) => machine.handle_entries(rows, now_ms),
-            Done::Offered(answers) => self.on_offered(answers, now_ms),
+            Done::Offered(offered) => self.on_offered(offered, now_ms),
             Done::Written(hash, written) => {
                 for (bytes, written) in written {
                     machine.handle_blob_written(hash, bytes, written, now_ms);
@@ -85,7 +86,11 @@ impl Session {
     }
 
     /// What is over the quota may still go through to a session that waits for it.
-    fn on_offered(&mut self, mut answers: Vec<OfferAnswer>, now_ms: u64) {
+    fn on_offered(&mut self, offered: Offered, now_ms: u64) {
+        let Offered {
+            mut answers,
+            released,
+        } = offered;
         for answer in &mut answers {
             if let OfferDecision::Refuse {
                 reason: Reason::Quota,
@@ -106,6 +111,7 @@ impl Session {
             .filter(|hash| !store.is_receiving(account, *hash))
             .collect();
         self.machine.handle_offered(answers, now_ms);
+        self.seat.blobs_free(&released);
         if !free.is_empty() {
             self.machine.handle_blob_free(&free, now_ms);
         }
