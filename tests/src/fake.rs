@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::VaultId;
 use serde_json::{Value, json};
 use sync_protocol::{
-    BlobAbsent, BlobHeld, Chain, Cursor, Frame, Limits, LogEpoch, Missing, Pushed, Quota,
+    BlobAbsent, BlobHeld, Chain, Changes, Cursor, Frame, Limits, LogEpoch, Missing, Pushed, Quota,
     SUBPROTOCOL, Welcome,
 };
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -123,6 +123,18 @@ fn welcome(shared: &Shared) -> Welcome {
     }
 }
 
+/// An empty page that ends at the place `Welcome` named.
+fn rest(shared: &Shared) -> Changes {
+    Changes {
+        cursor: Some(Cursor {
+            epoch: shared.epoch,
+            seq: CLAIMED_SEQ,
+            chain: Chain::from_bytes([5; 32]),
+        }),
+        ..Changes::default()
+    }
+}
+
 fn serve(shared: &Shared, mut stream: TcpStream) {
     let Some(line) = request_line(&stream) else {
         return;
@@ -192,9 +204,11 @@ fn session(shared: &Shared, mut socket: WebSocket<TcpStream>) {
         let answers = match (&frame, &malice) {
             (_, Malice::HangUp) => return,
             (Frame::Hello(_), Malice::InsteadOfWelcome(messages)) => messages.clone(),
+            // What `Welcome` promised comes at last, so that the session can settle.
             (Frame::Hello(_), Malice::AfterWelcome(messages)) => [
                 vec![Message::binary(Frame::from(welcome(shared)).encode())],
                 messages.clone(),
+                vec![Message::binary(Frame::from(rest(shared)).encode())],
             ]
             .concat(),
             _ => honest_answers(&frame),
