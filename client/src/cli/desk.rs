@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use client::{Hold, Vault};
+use client::{Hold, Repaired, Vault};
 use serde::Serialize;
 
 use super::failure::{Failure, Outcome};
@@ -50,6 +50,11 @@ impl<'a> Desk<'a> {
     /// Opens the vault for one command; waits a while for another one that is at it.
     pub(crate) fn open(&self) -> Outcome<Vault> {
         self.open_as(Hold::Short)
+    }
+
+    /// Makes a new store for a vault whose own is damaged.
+    pub(crate) fn repair(&self) -> Outcome<(Vault, Repaired)> {
+        Ok(Vault::repair(&self.home, &self.who)?)
     }
 
     /// Opens the vault, telling others whether to wait for this process.

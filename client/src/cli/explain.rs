@@ -71,6 +71,9 @@ impl From<VaultError> for Failure {
                     .with("held_by", who.clone())
                     .with("process", *pid)
             }
+            _ if error.needs_repair() => {
+                Failure::new(kind, whole(&error)).hint("memoryvault verify --repair")
+            }
             _ if kind == Kind::Integrity => Failure::new(kind, whole(&error)).hint("memoryvault verify"),
             _ => Failure::new(kind, whole(&error)),
         }

@@ -5,6 +5,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::failure::{Failure, Outcome};
 
@@ -88,7 +89,11 @@ impl Screen {
 
     /// A message that even `-q` shows: something the person must know although the command goes on.
     pub(crate) fn warn(&self, text: impl AsRef<str>) {
-        Self::tell(&format!("warning: {}", text.as_ref()));
+        if self.manner.json {
+            Self::tell(&json!({ "warning": { "message": text.as_ref() } }).to_string());
+        } else {
+            Self::tell(&format!("warning: {}", text.as_ref()));
+        }
     }
 
     /// The end of a command that failed.

@@ -82,6 +82,12 @@ fn summary(report: &SyncReport) -> Vec<String> {
             blobs(report.blobs_received)
         ));
     }
+    if report.blobs_missing > 0 {
+        lines.push(format!(
+            "{} are not at the server yet",
+            blobs(report.blobs_missing)
+        ));
+    }
     let (sent, received) = (report.bytes_sent, report.bytes_received);
     lines.push(format!(
         "{sent} bytes sent, {received} bytes received in {} ms",
@@ -126,8 +132,13 @@ fn verdict(report: &SyncReport) -> Outcome {
             changes(report.changes_refused),
             blobs(report.blobs_refused)
         );
+        let kind = if report.limit_met {
+            Kind::Limit
+        } else {
+            Kind::Failed
+        };
         return Err(Failure::new(
-            Kind::Limit,
+            kind,
             format!("the server did not take {refused}: {because}"),
         )
         .hint("they are saved on this device and tried again with the next memoryvault sync"));

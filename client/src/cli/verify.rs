@@ -1,6 +1,6 @@
 //! `memoryvault verify`: reads everything that is on the disk and names what is wrong.
 
-use client::VerifyReport;
+use client::{Vault, VerifyReport};
 
 use super::desk::Desk;
 use super::failure::{Failure, Kind, Outcome};
@@ -12,11 +12,18 @@ pub(crate) struct VerifyArgs {
     /// First make the index again from the documents
     #[arg(long)]
     rebuild: bool,
+    /// First make a new store of what can still be read; the damaged one is kept beside it
+    #[arg(long)]
+    repair: bool,
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, args: VerifyArgs) -> Outcome {
-    let mut vault = desk.open()?;
-    if args.rebuild {
+    let mut vault = if args.repair {
+        repair(&mut desk)?
+    } else {
+        desk.open()?
+    };
+    if args.rebuild && !args.repair {
         vault.rebuild_index()?;
         desk.screen.note("Made the index again from the documents.");
     }
@@ -37,6 +44,18 @@ pub(crate) fn run(mut desk: Desk<'_>, args: VerifyArgs) -> Outcome {
     Err(Failure::new(Kind::Integrity, message)
         .hint("memoryvault verify --rebuild, and memoryvault sync to fetch what is missing")
         .with("problems", report.problems))
+}
+
+fn repair(desk: &mut Desk<'_>) -> Outcome<Vault> {
+    let (vault, repaired) = desk.repair()?;
+    let changes = count(repaired.changes, "change", "changes");
+    let documents = count(repaired.documents, "document", "documents");
+    desk.screen
+        .note(format!("Made a new store with {changes} in {documents}."));
+    if repaired.identity_lost {
+        desk.screen.warn("this device's own records were lost; log in again: memoryvault account login URL --user NAME");
+    }
+    Ok(vault)
 }
 
 fn print(screen: &mut Screen, report: &VerifyReport) {

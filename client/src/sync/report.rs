@@ -32,12 +32,16 @@ pub struct SyncReport {
     pub refused_because: Option<String>,
     /// Whether the account's quota was the reason.
     pub over_quota: bool,
+    /// Whether a limit was the reason, the quota or another one; otherwise what was sent is at fault.
+    pub limit_met: bool,
     /// Bytes of blobs the account uses, as last heard.
     pub quota_used_bytes: Option<u64>,
     /// Bytes of blobs the account may use, as last heard.
     pub quota_limit_bytes: Option<u64>,
     /// Blobs that did not come across for another reason.
     pub blobs_failed: u64,
+    /// Blobs that cards name and that neither this device nor the server has yet.
+    pub blobs_missing: u64,
     /// Changes from elsewhere that this device set aside as harmful.
     pub set_aside: u64,
 }
@@ -50,6 +54,10 @@ impl SyncReport {
 
     /// Notes a refusal; the figures with it count only where the quota is the reason.
     pub(super) fn note_refusal(&mut self, reason: Reason, quota: Quota, words: String) {
+        self.limit_met |= matches!(
+            reason,
+            Reason::Quota | Reason::TooLarge | Reason::TooMany | Reason::Storage
+        );
         if reason == Reason::Quota {
             self.over_quota = true;
             self.note_quota(quota);

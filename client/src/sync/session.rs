@@ -1,6 +1,7 @@
 //! One session: the loop that carries inputs to the machine and does its outputs in order. Which thread does what is
 //! told in `sync`; what the vault does for an output is in `store`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{BlobHash, DocId};
@@ -20,6 +21,10 @@ use super::socket::{Reader, Received, Writer};
 use super::store::StoreQueue;
 use super::{SyncError, SyncEvent, SyncOptions, SyncReport};
 use crate::account::Token;
+
+/// How long a sync that is done waits for another device to lend a picture that the server lacks, from the last one that
+/// came: two trips and the reading of a file, with room.
+const LINGER: Duration = Duration::from_millis(1_500);
 
 /// An answer to what the session asked of the vault or of the blobs.
 #[derive(Debug)]
@@ -69,6 +74,10 @@ pub(super) struct Session {
     watch: bool,
     control: SyncControl,
     stopping: bool,
+    /// Blobs that cards name and that are not here, as far as the vault was asked.
+    missing: BTreeSet<BlobHash>,
+    /// Until when a sync that is done waits for another device to lend what the server lacks.
+    linger_until: Option<Instant>,
     /// Blobs that came whole and that the vault has not been told of: told in groups, a commit each.
     arrived: Vec<BlobHash>,
     noting: bool,
@@ -99,6 +108,8 @@ impl Session {
             watch: options.watch,
             control: options.control.clone(),
             stopping: false,
+            missing: BTreeSet::new(),
+            linger_until: None,
             arrived: Vec::new(),
             noting: false,
             ended: Ended {
@@ -131,10 +142,7 @@ impl Session {
                 received = reader.next() => self.received(received),
                 () = writer.freed() => {}
                 Some(answer) = self.answers.recv() => self.answered(answer),
-                () = sleep_until(deadline) => {
-                    let now = self.now_ms();
-                    self.machine.handle_timeout(now);
-                }
+                () = sleep_until(deadline) => self.timed_out(),
                 _ = ping.tick(), if writer.is_free() => writer.ping().await,
                 () = self.control.stopped(), if !self.stopping => self.stop(),
                 () = self.control.changed() => {
@@ -157,7 +165,23 @@ impl Session {
             .poll_timeout()
             .unwrap_or(u64::MAX)
             .min(self.now_ms() + PING_MS);
-        self.begun + Duration::from_millis(at)
+        let machine = self.begun + Duration::from_millis(at);
+        self.linger_until
+            .map_or(machine, |linger| linger.min(machine))
+    }
+
+    fn timed_out(&mut self) {
+        let now = self.now_ms();
+        self.machine.handle_timeout(now);
+        if self
+            .linger_until
+            .is_some_and(|linger| linger <= Instant::now())
+        {
+            self.linger_until = None;
+            if self.machine.is_settled() {
+                self.done();
+            }
+        }
     }
 
     /// Does what the machine wants, as long as the line takes messages.
@@ -235,12 +259,20 @@ impl Session {
         self.count(counters);
         self.ended.settled = true;
         self.ended.report.duration_ms = self.now_ms();
+        self.ended.report.blobs_missing = count(self.missing.len());
         if self.watch {
-            self.queue
-                .tell(SyncEvent::Settled(self.ended.report.clone()));
+            let report = self.ended.report.clone();
+            self.queue.tell(SyncEvent::Settled(report));
+        } else if self.missing.is_empty() {
+            self.done();
         } else {
-            self.machine.close(CloseCode::Done, "nothing left to do");
+            // The server has asked the account's other devices for what it lacks: one of them may be there.
+            self.linger_until = Some(Instant::now() + LINGER);
         }
+    }
+
+    fn done(&mut self) {
+        self.machine.close(CloseCode::Done, "nothing left to do");
     }
 
     fn count(&mut self, counters: Counters) {
@@ -289,7 +321,10 @@ impl Session {
             Answer::Inventory(page) => machine.handle_inventory(page, now),
             Answer::Offers(page) => machine.handle_offers(page, now),
             Answer::Found(items) => machine.handle_found(items, now),
-            Answer::Wants(page) => machine.handle_wants(page, now),
+            Answer::Wants(page) => {
+                self.missing.extend(page.items.iter().map(|want| want.hash));
+                machine.handle_wants(page, now);
+            }
             Answer::BlobRead { hash, offset, read } => {
                 machine.handle_blob_read(hash, offset, read, now)
             }
@@ -300,6 +335,7 @@ impl Session {
             } => {
                 machine.handle_blob_written(hash, bytes, written, now);
                 if written == BlobWritten::Stored {
+                    self.missing.remove(&hash);
                     self.arrived.push(hash);
                     self.note_arrived();
                 }
@@ -326,6 +362,8 @@ impl Session {
         // A sync that has done all it was for did not fail because somebody stopped it while it said goodbye.
         if self.watch || !self.ended.settled {
             self.fail(SyncError::Interrupted, CloseCode::Done);
+        } else {
+            self.done();
         }
     }
 

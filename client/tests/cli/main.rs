@@ -2,6 +2,12 @@
 //! command group; `world` runs the binary and makes its output comparable. Whatever needs a server is tested in the
 //! `tests` crate.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests: a missing key or a failed command ends the test with its output"
+)]
+
 mod account;
 mod add;
 mod card;

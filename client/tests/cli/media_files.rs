@@ -3,7 +3,7 @@
 /// A PNG of one colour, 3 x 2 pixels, uncompressed inside its zlib stream.
 pub fn png() -> Vec<u8> {
     let rows: Vec<u8> = (0..2)
-        .flat_map(|_| [vec![0_u8], vec![200, 30, 30].repeat(3)].concat())
+        .flat_map(|_| [vec![0_u8], [200, 30, 30].repeat(3)].concat())
         .collect();
     let length = u16::try_from(rows.len()).expect("a few bytes");
     let mut zlib = vec![0x78, 0x01, 0x01];
