@@ -354,8 +354,10 @@ impl AccountClient {
         let reason = match error {
             ureq::Error::HostNotFound => format!("no host named {}", self.address.host()),
             ureq::Error::Timeout(_) => "no answer in time".to_owned(),
-            ureq::Error::Io(error) => innermost(error),
-            error => innermost(error),
+            error => match tls::distrust(error) {
+                Some(words) => words.to_owned(),
+                None => plain_reason(error),
+            },
         };
         let untrusted = reason.contains("certificate");
         AccountError::Unreachable {
@@ -363,6 +365,26 @@ impl AccountClient {
             reason,
             untrusted,
         }
+    }
+}
+
+fn plain_reason(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => io_reason(error),
+        error => innermost(error),
+    }
+}
+
+/// What a broken connection says to a person.
+pub(crate) fn io_reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => {
+            "nothing listens there (connection refused)".to_owned()
+        }
+        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => {
+            "the connection was closed".to_owned()
+        }
+        _ => innermost(error),
     }
 }
 

@@ -1,15 +1,18 @@
 //! Whom a device trusts on the network: one rustls configuration for REST and WebSocket alike. Either the platform's
 //! certificates, or exactly those of one file (`--ca`) that the person chose for their own server.
 
-use std::fmt;
+use std::error::Error;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 /// Why no trust could be set up.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,44 @@ pub fn client_config(ca_pem: Option<&str>) -> Result<Arc<ClientConfig>, TlsError
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Says in plain words why a server's certificate was not trusted; none when an error is about something else.
+pub(crate) fn distrust(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+            return Some(words_for(why));
+        }
+        // An `io::Error` that carries another error shows it but does not count it as its source.
+        next = match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn words_for(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet (is this device's clock right?)"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name"
+        }
+        CertificateError::Revoked => "its certificate was revoked",
+        CertificateError::UnknownIssuer => {
+            "its certificate is from an issuer that is not trusted here"
+        }
+        _ => "its certificate is not trusted here",
+    }
 }
 
 fn platform_roots() -> Result<RootCertStore, TlsError> {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use client::account::{AccountClient, Credentials, Device, LoggedIn, ServerAddress, Token};
+use client::account::{
+    AccountClient, AccountError, Credentials, Device, LoggedIn, ServerAddress, Token,
+};
 use client::{Joining, Login, Vault, client_config};
 use domain::{DeviceId, VaultId};
 use serde_json::json;
@@ -203,7 +205,8 @@ fn log_out(mut desk: Desk<'_>, here: &HereArgs) -> Outcome {
         .remove_device(&account.token, &vault.device_id().to_string());
     vault.leave()?;
     Token::forget(vault.dir())?;
-    if let Err(error) = told {
+    // A server that no longer knows this device needs not be told that it is gone.
+    if let Err(error) = told.or_else(known_gone) {
         desk.screen
             .warn(format!("the server could not be told: {error}"));
         desk.screen
@@ -219,6 +222,14 @@ fn log_out(mut desk: Desk<'_>, here: &HereArgs) -> Outcome {
             clean(url)
         ));
     })
+}
+
+fn known_gone(error: AccountError) -> Result<(), AccountError> {
+    match error {
+        AccountError::Unauthorized(_) => Ok(()),
+        AccountError::Refused { code, .. } if code == "not_found" => Ok(()),
+        error => Err(error),
+    }
 }
 
 fn devices(desk: Desk<'_>, here: &HereArgs) -> Outcome {

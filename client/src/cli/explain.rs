@@ -200,7 +200,7 @@ impl From<SyncError> for Failure {
             SyncError::Unreachable { untrusted, .. } => unreachable_server(words, untrusted),
             SyncError::Foreign { .. } => Failure::new(Kind::Network, words)
                 .hint("look at the address: memoryvault status; your work is saved on this device"),
-            SyncError::Unauthorized(_) => {
+            SyncError::Unauthorized => {
                 Failure::new(Kind::Authentication, words).hint(format!("log in again: {LOGIN}"))
             }
             SyncError::Unavailable(_) | SyncError::Lost(_) => {

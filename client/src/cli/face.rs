@@ -98,7 +98,7 @@ pub(crate) fn card(screen: &mut Screen, card: &CardShown) {
     screen.line(back);
     side(&card.back).iter().for_each(|line| screen.line(line));
     screen.line("");
-    let facts = [
+    let mut facts = vec![
         ("Card", card.id.to_string()),
         ("Deck", clean(&card.deck_name)),
         ("Tags", tags),
@@ -109,12 +109,12 @@ pub(crate) fn card(screen: &mut Screen, card: &CardShown) {
             format!("{} ({} forgotten)", card.reviews, card.lapses),
         ),
     ];
-    pairs(&facts).iter().for_each(|line| screen.line(line));
     for conflict in &card.conflicts {
-        let place = clean(&conflict.place);
-        screen.line(format!(
-            "Choose  {place}: {} versions (memoryvault conflicts list)",
-            conflict.values.len()
+        let (place, versions) = (clean(&conflict.place), conflict.values.len());
+        facts.push((
+            "Choose",
+            format!("{place} has {versions} versions: memoryvault conflicts list"),
         ));
     }
+    pairs(&facts).iter().for_each(|line| screen.line(line));
 }

@@ -40,8 +40,8 @@ pub enum SyncError {
         reason: String,
     },
     /// The server no longer knows this device's token.
-    #[error("the server does not accept this device's login any more: {0}")]
-    Unauthorized(String),
+    #[error("the server does not accept this device's login any more")]
+    Unauthorized,
     /// The server is there and cannot serve now.
     #[error("the server cannot sync now: {0}")]
     Unavailable(String),
@@ -81,7 +81,7 @@ impl SyncError {
     /// Turns the end of a session into words.
     pub(super) fn from_closing(closing: Closing) -> Self {
         match closing.code {
-            CloseCode::Unauthorized => Self::Unauthorized(closing.reason),
+            CloseCode::Unauthorized => Self::Unauthorized,
             CloseCode::GoingAway | CloseCode::Unavailable => Self::Unavailable(closing.reason),
             CloseCode::Idle | CloseCode::HandshakeTimeout | CloseCode::Stalled => {
                 Self::Lost(closing.reason)

@@ -22,7 +22,8 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::{Line, SyncError};
-use crate::account::innermost;
+use crate::account::{innermost, io_reason};
+use crate::tls::distrust;
 
 /// How long the peer may take to say goodbye after we did; the work is done by then.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
@@ -138,7 +139,7 @@ fn declined(line: &Line, response: &Response<Option<Vec<u8>>>) -> SyncError {
         });
     let words = words.unwrap_or_else(|| format!("HTTP status {}", response.status()));
     match response.status() {
-        StatusCode::UNAUTHORIZED => SyncError::Unauthorized(words),
+        StatusCode::UNAUTHORIZED => SyncError::Unauthorized,
         StatusCode::TOO_MANY_REQUESTS => SyncError::Unavailable(words),
         status if status.is_server_error() => SyncError::Unavailable(words),
         _ => SyncError::Foreign {
@@ -149,13 +150,7 @@ fn declined(line: &Line, response: &Response<Option<Vec<u8>>>) -> SyncError {
 }
 
 fn reason_of(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => {
-            "nothing listens there (connection refused)".to_owned()
-        }
-        std::io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-        _ => innermost(error),
-    }
+    distrust(error).map_or_else(|| io_reason(error), str::to_owned)
 }
 
 impl Reader {
