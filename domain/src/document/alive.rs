@@ -8,7 +8,9 @@ use crate::document::EditError;
 use crate::document::node::{Fields, int};
 use crate::id::DeviceId;
 
-const ALIVE: &str = "alive";
+pub(crate) const ALIVE: &str = "alive";
+/// A device's number when it makes a thing.
+pub(crate) const FIRST: i64 = 1;
 
 /// Whether anything keeps the thing alive whose fields these are.
 pub(crate) fn is_alive<D: ReadDoc>(doc: &D, fields: &Fields) -> bool {
@@ -29,7 +31,7 @@ pub(crate) fn touch<T: Transactable>(
         .iter()
         .filter_map(int)
         .max();
-    let next = last.and_then(|n| n.checked_add(1)).unwrap_or(1);
+    let next = last.and_then(|n| n.checked_add(1)).unwrap_or(FIRST);
     let target = match alive.into_iter().next() {
         Some(map) => map,
         None => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use automerge::{ObjId, ObjType, ROOT, ReadDoc, transaction::Transactable};
+use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, hydrate, transaction::Transactable};
 
 use super::{CARDS, CREATED_AT, DECK, FLAG, SUSPENDED, TAGS, count, find, item, roots, side_list};
 use crate::document::conflict::{Place, Side};
@@ -61,21 +61,31 @@ pub fn add<T: Transactable>(tx: &mut T, card: &NewCard, device: DeviceId) -> Res
     if count(tx) >= limit::PAGE_CARDS_MAX {
         return Err(EditError::PageFull);
     }
-    let map = tx.put_object(root, card.id.to_string(), ObjType::Map)?;
+    // As one value: an import of ten thousand cards takes half the time of one put a field. Automerge orders the fields by name.
+    let mut fields = hydrate::Map::default();
     for (side, items) in [(Side::Front, &card.front), (Side::Back, &card.back)] {
-        let list = tx.put_object(&map, side.name(), ObjType::List)?;
-        for (index, item) in items.iter().enumerate() {
-            tx.insert(&list, index, item.to_json())?;
-        }
+        let stored: Vec<hydrate::Value> = items.iter().map(|item| scalar(item.to_json())).collect();
+        fields.insert(side.name().to_owned(), field(stored.into()));
     }
-    tx.put(&map, CREATED_AT, card.created_at.0)?;
+    fields.insert(CREATED_AT.to_owned(), field(scalar(card.created_at.0)));
     if !card.tags.is_empty() {
-        let tags = tx.put_object(&map, TAGS, ObjType::Map)?;
-        for tag in &card.tags {
-            tx.put(&tags, tag.to_string(), true)?;
-        }
+        let mut tags = hydrate::Map::default();
+        tags.extend(card.tags.iter().map(|tag| (tag.to_string(), field(scalar(true)))));
+        fields.insert(TAGS.to_owned(), field(tags.into()));
     }
-    alive::touch(tx, &[map], device)
+    let mut alive = hydrate::Map::default();
+    alive.insert(device.to_string(), field(scalar(alive::FIRST)));
+    fields.insert(alive::ALIVE.to_owned(), field(alive.into()));
+    tx.batch_create_object(root, card.id.to_string(), &fields.into(), false)?;
+    Ok(())
+}
+
+fn scalar(value: impl Into<ScalarValue>) -> hydrate::Value {
+    hydrate::Value::Scalar(value.into())
+}
+
+fn field(value: hydrate::Value) -> hydrate::MapValue {
+    hydrate::MapValue { value, conflict: false }
 }
 
 /// Replaces the text of a side: its first text item is changed in place, so that two devices that do so conflict visibly;
