@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
-use crate::peer::fresh_bytes;
+use crate::peer::{fresh_bytes, now_ms};
 
 /// What the server sends, in place of what an honest one would.
 #[derive(Debug, Clone)]
@@ -112,7 +112,7 @@ fn welcome(shared: &Shared) -> Welcome {
         epoch: shared.epoch,
         seq: CLAIMED_SEQ,
         chain: Chain::from_bytes([5; 32]),
-        now_ms: 1_800_000_000_000,
+        now_ms: now_ms(),
         limits: Limits::default(),
         quota: Quota {
             used: 0,

@@ -263,13 +263,14 @@ impl Peer {
     }
 }
 
-/// The first frame of a session from a fresh directory.
+/// The first frame of a session; always of the same incarnation, so that no session of a login looks like a copied vault's.
 pub fn hello(login: &Login, cursor: Option<Cursor>) -> Hello {
+    let incarnation = IncarnationId::from_bytes(login.device.to_bytes());
     Hello {
         protocol: PROTOCOL_VERSION,
         device: login.device,
-        incarnation: IncarnationId::from_bytes(fresh_bytes()),
-        next_incarnation: IncarnationId::from_bytes(fresh_bytes()),
+        incarnation,
+        next_incarnation: incarnation,
         cursor,
         now_ms: now_ms(),
         features: 0,
@@ -293,7 +294,8 @@ pub fn fresh_bytes() -> [u8; 16] {
         .expect("sixteen bytes were asked for")
 }
 
-fn now_ms() -> i64 {
+/// The clock of a peer.
+pub(crate) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .expect("the clock is after 1970");

@@ -105,7 +105,11 @@ impl Running {
 
     /// Starts `command` and leaves its stdout to [`Running::line`].
     pub fn start_with_open_stdout(command: &mut Command, stdin: &[u8]) -> Self {
-        let name = format!("{command:?}");
+        let words: Vec<_> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| word.to_string_lossy())
+            .collect();
+        let name = words.join(" ");
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

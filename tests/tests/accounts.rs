@@ -113,7 +113,7 @@ fn a_removed_user_is_gone_and_the_device_keeps_its_vault() {
         "x",
     ]);
     phone.sync();
-    server.admin(&["user", "remove", "ada", "--yes"]).ok();
+    server.admin(&["user", "remove", "ada"]).ok();
     phone.run(&["sync"]).fails_with(6);
     assert_eq!(phone.count("cards"), 1);
     phone.verify_clean();

@@ -158,6 +158,13 @@ fn a_delete_against_an_edit_keeps_the_edited_card() {
         "a delete made after seeing the edit deletes"
     );
     pair.laptop.run(&["card", "show", other]).fails_with(3);
+    pair.laptop.run(&["card", "restore", other]).ok();
+    pair.settle();
+    assert_eq!(
+        pair.phone.side(other, "front"),
+        ["edited and known"],
+        "what was removed can be taken back"
+    );
 }
 
 #[test]
