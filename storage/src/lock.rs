@@ -96,13 +96,16 @@ impl VaultLock {
             long_before = if long { holder } else { None };
             std::thread::sleep(LOCK_POLL);
         }
-        Holder {
+        let holder = Holder {
             pid: std::process::id(),
             kind,
             who: who.to_owned(),
+        };
+        match holder.write(&mut file) {
+            // The note only names the holder; on a full disk the lock holds without it, and reading still works.
+            Err(full) if full.kind() == io::ErrorKind::StorageFull => {}
+            written => written.map_err(fail)?,
         }
-        .write(&mut file)
-        .map_err(fail)?;
         Ok(Self { file })
     }
 }
