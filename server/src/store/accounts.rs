@@ -304,7 +304,7 @@ pub(super) fn device_rows(
         .collect()
 }
 
-/// Puts a device with its token; a new one only while there is room.
+/// Puts a device with its token; a new one only while there is room. Devices whose token has run out make room.
 pub(super) fn put_device(
     view: &View<'_>,
     batch: &mut Batch,
@@ -313,8 +313,18 @@ pub(super) fn put_device(
     row: &DeviceRow,
 ) -> Result<(), StoreError> {
     let known = view.get(&Keys(account).device(id))?.is_some();
-    if !known && device_rows(view, account)?.len() >= limit::DEVICES_MAX {
-        return Err(StoreError::TooManyDevices);
+    let mut others = device_rows(view, account)?;
+    if !known && others.len() >= limit::DEVICES_MAX {
+        others.retain(|(_, other)| {
+            row.last_seen_ms.saturating_sub(other.last_seen_ms) > millis(limit::TOKEN_IDLE)
+        });
+        if others.is_empty() {
+            return Err(StoreError::TooManyDevices);
+        }
+        for (gone, other) in others {
+            batch.delete(Keys(account).device(gone));
+            batch.delete(keys::token(&TokenHash::from_bytes(other.token)));
+        }
     }
     batch.put(Keys(account).device(id), json(row)?);
     let mut bearer = account.as_bytes().to_vec();

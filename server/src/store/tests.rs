@@ -1,5 +1,6 @@
 //! The store on a real disk: no sockets, every promise of its files.
 
+mod devices;
 mod log;
 mod packs;
 mod quota;
