@@ -47,14 +47,18 @@ pub fn check(after: &Automerge, changes: &[Change]) -> Result<(), SchemaError> {
     };
     for change in changes {
         let expanded = change.decode();
-        for op in &expanded.operations {
-            check_op(op, &mut objects)?;
+        for (counter, op) in (change.start_op().get()..).zip(&expanded.operations) {
+            let depth = check_op(op, &mut objects)?;
+            if let OpType::Make(made) = op.action {
+                objects.seen.insert((counter, change.actor_id().clone()), (made, depth + 1));
+            }
         }
     }
     Ok(())
 }
 
-fn check_op(op: &Op, objects: &mut Objects<'_>) -> Result<(), SchemaError> {
+/// Judges one operation and tells how deep the object lies that it writes into.
+fn check_op(op: &Op, objects: &mut Objects<'_>) -> Result<usize, SchemaError> {
     let (object_type, depth) = objects.look_up(&op.obj)?;
     match (&op.key, object_type) {
         (Key::Map(key), ObjType::Map | ObjType::Table) => {
@@ -70,11 +74,12 @@ fn check_op(op: &Op, objects: &mut Objects<'_>) -> Result<(), SchemaError> {
     if makes_object && depth >= limit::OBJECT_DEPTH_MAX {
         Err(SchemaError::Depth)
     } else {
-        Ok(())
+        Ok(depth)
     }
 }
 
-/// Objects looked up so far, with their depth below the root: changes write many times into few.
+/// Objects looked up or made so far, with their depth below the root: changes write many times into few, and mostly into
+/// those they make, whose place need not be asked of the document.
 struct Objects<'a> {
     doc: &'a Automerge,
     seen: BTreeMap<(u64, ActorId), (ObjType, usize)>,
