@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use domain::document::cards::CardView;
 use domain::document::conflict::Side;
 use domain::document::{EditError, cards, deck, settings};
 use domain::{AudioItem, CardId, DeckId, DocId, ImageItem, Item, TagId};
 use media::Content;
 
 use super::input::{CardEdit, NewCard, NewItem, NewMedia};
-use super::refresh::Scope;
+use super::refresh::{Reading, Scope};
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult, lookup};
 use crate::index::{DeckRow, ReadRows, key};
@@ -233,10 +234,8 @@ impl Tx<'_> {
             .item_bytes
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
         local_state::put_open_page(&mut self.writer, deck_id, &page);
-        self.refresh(
-            page.page,
-            &Scope::Cards(taken.iter().map(|card| card.card.id).collect()),
-        )?;
+        let views = taken.iter().map(|card| view(&card.card, deck_id));
+        self.take(Reading::Cards(page.page, views.collect()))?;
         Ok(taken.len())
     }
 
@@ -303,6 +302,22 @@ impl Tx<'_> {
 
     fn heads(&mut self, document: DocId) -> VaultResult<Vec<automerge::ChangeHash>> {
         Ok(self.writer.document(document)?.get_heads())
+    }
+}
+
+/// What the document shows of a card just added; reading it back would cost as much as writing it.
+fn view(card: &cards::NewCard, deck: DeckId) -> CardView {
+    CardView {
+        id: card.id,
+        deck,
+        front: card.front.clone(),
+        back: card.back.clone(),
+        tags: card.tags.clone(),
+        created_at: card.created_at,
+        suspended: false,
+        flag: 0,
+        visible: true,
+        conflicts: Vec::new(),
     }
 }
 

@@ -114,6 +114,11 @@ pub enum VaultError {
 }
 
 impl VaultError {
+    /// Whether the vault cannot be opened at all until it is repaired.
+    pub fn needs_repair(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Kv(KvError::Damaged { .. })))
+    }
+
     /// What kind of failure it is.
     pub fn kind(&self) -> VaultErrorKind {
         match self {
@@ -158,7 +163,9 @@ fn store_kind(why: &StoreError) -> VaultErrorKind {
         StoreError::Kv(KvError::Full { .. })
         | StoreError::ChangeTooLarge { .. }
         | StoreError::DocumentFull { .. } => VaultErrorKind::Limit,
-        StoreError::Damaged { .. } | StoreError::Pack { .. } => VaultErrorKind::Integrity,
+        StoreError::Kv(KvError::Damaged { .. } | KvError::Corrupt { .. })
+        | StoreError::Damaged { .. }
+        | StoreError::Pack { .. } => VaultErrorKind::Integrity,
         _ => VaultErrorKind::Failed,
     }
 }
