@@ -35,6 +35,8 @@ pub struct DeviceSession {
     quota: Quota,
     opened_ms: u64,
     heard_ms: u64,
+    /// When something moved that is more than a sign of life: a frame, an answer of the shell, a send.
+    moved_ms: u64,
     close_told: bool,
     counters: Counters,
     settled_told: bool,
@@ -64,6 +66,7 @@ impl DeviceSession {
             quota: Quota::default(),
             opened_ms: now_ms,
             heard_ms: now_ms,
+            moved_ms: now_ms,
             close_told: false,
             counters: Counters::default(),
             settled_told: false,
@@ -94,6 +97,7 @@ impl DeviceSession {
             return;
         }
         self.heard_ms = now_ms;
+        self.moved_ms = now_ms;
         match (self.phase, frame) {
             (_, Frame::Close(close)) => self.closed_by_peer(close),
             (_, Frame::Unknown(frame_type)) => self.answer_unknown(frame_type),
@@ -142,7 +146,8 @@ impl DeviceSession {
     }
 
     /// Answers [`Output::Apply`], flushed.
-    pub fn handle_applied(&mut self, applied: AppliedHere, _now_ms: u64) {
+    pub fn handle_applied(&mut self, applied: AppliedHere, now_ms: u64) {
+        self.moved_ms = now_ms;
         self.applied(applied);
     }
 
@@ -215,6 +220,9 @@ impl DeviceSession {
         }
         let output = self.outputs.pop_front();
         self.close_told |= matches!(output, Some(Output::Close(_)));
+        if output.is_some() {
+            self.moved_ms = now_ms;
+        }
         output
     }
 

@@ -119,6 +119,8 @@ pub const HANDSHAKE_MS: u64 = 10_000;
 pub const PING_MS: u64 = 30_000;
 /// Without any sign of life from the peer.
 pub const IDLE_MS: u64 = 90_000;
+/// Something is owed by the peer, and for so long it sent nothing but signs of life. Longer than a slow disk takes for a page.
+pub const OWED_MS: u64 = 60_000;
 /// Blob bytes awaited and none moving.
 pub const STALLED_BLOB_MS: u64 = 30_000;
 
@@ -132,6 +134,7 @@ const _: () = assert!(BLOBS_A_FRAME_MAX <= OFFERS_IN_FLIGHT_MAX);
 const _: () = assert!(ABSENT_MAX + 2 * WANTS_IN_FLIGHT_MAX <= GETS_MAX);
 const _: () = assert!(INVENTORY_ITEMS_MAX <= LIST_ITEMS_MAX);
 const _: () = assert!(PING_MS * 2 < IDLE_MS);
+const _: () = assert!(STALLED_BLOB_MS < OWED_MS);
 
 /// What a server tells its devices about its bounds, in `Welcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]

@@ -65,6 +65,11 @@ impl Pull {
         self.target_seq = self.target_seq.max(seq);
     }
 
+    /// Whether the shell is at work on a page.
+    pub fn is_applying(&self) -> bool {
+        self.applying.is_some()
+    }
+
     pub fn is_settled(&self) -> bool {
         self.pages.is_empty()
             && self.applying.is_none()

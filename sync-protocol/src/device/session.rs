@@ -4,7 +4,7 @@ use super::{DeviceSession, Output, Phase, Welcomed};
 use crate::close::{CloseCode, Closing};
 use crate::cursor::LogEpoch;
 use crate::frame::{Close, Frame, FrameError, Hello, Quota, Unsupported, Welcome};
-use crate::limit::{HANDSHAKE_MS, IDLE_MS, OUTPUTS_MAX, PROTOCOL_VERSION};
+use crate::limit::{HANDSHAKE_MS, IDLE_MS, OUTPUTS_MAX, OWED_MS, PROTOCOL_VERSION};
 
 impl DeviceSession {
     pub(super) fn say_hello(&mut self) {
@@ -135,7 +135,14 @@ impl DeviceSession {
                         "the server has sent no media for 30 seconds",
                     )
                 });
-                [Some(idle), sending, receiving]
+                let owed = (!self.is_settled() && !self.pull.is_applying()).then(|| {
+                    (
+                        self.moved_ms + OWED_MS,
+                        CloseCode::Stalled,
+                        "the server has not sent for 60 seconds what it owes",
+                    )
+                });
+                [Some(idle), sending, receiving, owed]
                     .into_iter()
                     .flatten()
                     .min_by_key(|(at, _, _)| *at)

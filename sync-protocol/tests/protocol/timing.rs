@@ -1,7 +1,9 @@
 //! What a sync costs and how long it takes, on simulated lines.
 
-use sync_protocol::limit::{HANDSHAKE_MS, IDLE_MS, STALLED_BLOB_MS};
-use sync_protocol::{CloseCode, DeviceSession, Limits, ServerSession};
+use sync_protocol::limit::{HANDSHAKE_MS, IDLE_MS, OWED_MS, STALLED_BLOB_MS};
+use sync_protocol::{
+    Chain, CloseCode, DeviceSession, Limits, LogEpoch, Quota, ServerSession, Welcome,
+};
 
 use crate::world::{World, doc};
 
@@ -137,6 +139,34 @@ fn every_wait_has_an_end() {
     assert_eq!(conn.device_session.poll_timeout(), Some(now + 10 + IDLE_MS));
     conn.device_session.handle_timeout(now + 10 + IDLE_MS);
     assert!(conn.device_session.is_closed());
+}
+
+#[test]
+fn a_server_that_only_lives_and_owes_is_left() {
+    let config =
+        crate::world::device::Device::new(1).config(domain::IncarnationId::from_bytes([1; 16]), 0);
+    let vault = config.vault.unwrap_or(domain::VaultId::from_bytes([7; 16]));
+    let mut device = DeviceSession::open(config, 0);
+    while device.poll_output(0).is_some() {}
+    let welcome = Welcome {
+        vault,
+        epoch: LogEpoch::from_bytes([1; 16]),
+        seq: 5,
+        chain: Chain::from_bytes([5; 32]),
+        now_ms: 0,
+        limits: Limits::default(),
+        quota: Quota::default(),
+        cursor_ok: true,
+        new_identity: None,
+    };
+    device.handle_frame(welcome.into(), 10);
+    while device.poll_output(10).is_some() {}
+    device.handle_alive(OWED_MS);
+    device.handle_timeout(OWED_MS);
+    assert!(!device.is_closed());
+    assert_eq!(device.poll_timeout(), Some(10 + OWED_MS));
+    device.handle_timeout(10 + OWED_MS);
+    assert!(device.is_closed());
 }
 
 #[test]
