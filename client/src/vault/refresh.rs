@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use automerge::Automerge;
+use automerge::{Automerge, Change};
 use domain::document::cards::{self, CardView};
 use domain::document::deck;
 use domain::document::{self, DocKind, events, settings};
-use domain::{CardId, ChangeHash, DeckId, DocId, Event, EventId};
+use domain::{CardId, DeckId, DocId, Event, EventId};
+use storage::Received;
 
 use super::VaultResult;
 use super::write::Tx;
@@ -67,16 +68,27 @@ pub(crate) fn read(doc: &Automerge, id: DocId, settings: DocId, scope: &Scope) -
     }
 }
 
-/// What changed in a document since `before`.
-pub(crate) fn scope_since(doc: &Automerge, before: &[ChangeHash]) -> Scope {
-    if before.is_empty() {
+/// What of a document the changes that were taken in have touched; `sent` are the raw changes among which they are. Where
+/// one of them is not, because it had waited, the whole document is read again.
+pub(crate) fn scope_of(doc: &Automerge, received: &Received, sent: &[Vec<u8>]) -> Scope {
+    if received.before.is_empty() {
         return Scope::Whole;
     }
-    let before: Vec<automerge::ChangeHash> = before
+    let applied: BTreeSet<[u8; 32]> = received
+        .applied
         .iter()
-        .map(|hash| automerge::ChangeHash(hash.to_bytes()))
+        .map(|hash| hash.to_bytes())
         .collect();
-    let touched = document::touched(doc, &before);
+    let changes: BTreeMap<[u8; 32], Change> = sent
+        .iter()
+        .filter_map(|raw| Change::from_bytes(raw.clone()).ok())
+        .map(|change| (change.hash().0, change))
+        .filter(|(hash, _)| applied.contains(hash))
+        .collect();
+    if changes.len() != applied.len() {
+        return Scope::Whole;
+    }
+    let touched = document::touched(doc, &changes.into_values().collect::<Vec<_>>());
     match (document::kind(doc), touched.whole) {
         (Some(DocKind::Cards), false) => Scope::Cards(touched.cards),
         (Some(DocKind::Events), false) => Scope::Events(touched.events),

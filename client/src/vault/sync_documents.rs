@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::document::DocKind;
 use domain::{ChangeHash, DocId, IncarnationId};
 use storage::{PackBounds, Received, decode_pack, pack_hash};
 use sync_protocol::device::{
@@ -10,7 +11,7 @@ use sync_protocol::device::{
 };
 use sync_protocol::{Cursor, DocChange, DocHeads, Quota};
 
-use super::refresh::{self, Scope};
+use super::refresh;
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
 use crate::index::{Rows, key};
@@ -159,13 +160,12 @@ impl Vault {
                 cursor_kept: damaged_packs > 0,
                 ..AppliedHere::default()
             };
-            for (doc, received) in tx.receive_all(changes)? {
-                let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
-                done.fresh += count(received.applied.len());
-                done.set_aside = done
-                    .set_aside
-                    .saturating_add(u32::try_from(received.set_aside.len()).unwrap_or(u32::MAX));
-                tx.refresh_received(doc, &received)?;
+            for taken in tx.receive_all(changes)? {
+                let received = &taken.received;
+                done.fresh += u64::try_from(received.applied.len()).unwrap_or(u64::MAX);
+                let set_aside = u32::try_from(received.set_aside.len()).unwrap_or(u32::MAX);
+                done.set_aside = done.set_aside.saturating_add(set_aside);
+                tx.refresh_taken(&taken)?;
             }
             tx.move_cursor(cursor)?;
             done.wants_changed = tx.wants_grew;
@@ -224,36 +224,45 @@ impl Tx<'_> {
     }
 
     /// Takes changes in, and orders what was taken so that settings come first and events last.
-    fn receive_all(
-        &mut self,
-        changes: BTreeMap<DocId, Vec<Vec<u8>>>,
-    ) -> VaultResult<Vec<(DocId, Received)>> {
+    fn receive_all(&mut self, changes: BTreeMap<DocId, Vec<Vec<u8>>>) -> VaultResult<Vec<Taken>> {
         let settings = DocId::settings(self.local.vault);
-        let mut received = Vec::new();
-        for (doc, changes) in changes {
-            let outcome = self.writer.receive(doc, changes)?;
+        let mut taken = Vec::new();
+        for (doc, raw) in changes {
+            let is_new = self.writer.document(doc)?.get_heads().is_empty();
+            let sent = if is_new { Vec::new() } else { raw.clone() };
+            let received = self.writer.receive(doc, raw)?;
             let kind = domain::document::kind(self.writer.document(doc)?);
-            received.push(((doc != settings, kind), doc, outcome));
+            taken.push(Taken {
+                order: (doc != settings, kind),
+                doc,
+                received,
+                sent,
+            });
         }
-        received.sort_by_key(|(order, doc, _)| (*order, *doc));
-        Ok(received
-            .into_iter()
-            .map(|(_, doc, outcome)| (doc, outcome))
-            .collect())
+        taken.sort_by_key(|taken| (taken.order, taken.doc));
+        Ok(taken)
     }
 
-    fn refresh_received(&mut self, doc: DocId, received: &Received) -> VaultResult<()> {
-        if received.applied.is_empty() {
+    fn refresh_taken(&mut self, taken: &Taken) -> VaultResult<()> {
+        if taken.received.applied.is_empty() {
             return Ok(());
         }
-        let scope = refresh::scope_since(self.writer.document(doc)?, &received.before);
-        if let Scope::Cards(cards) = &scope
-            && cards.is_empty()
-        {
-            return Ok(());
-        }
-        self.refresh(doc, &scope)
+        let scope = refresh::scope_of(
+            self.writer.document(taken.doc)?,
+            &taken.received,
+            &taken.sent,
+        );
+        self.refresh(taken.doc, &scope)
     }
+}
+
+/// What became of one document's share of a page.
+struct Taken {
+    order: (bool, Option<DocKind>),
+    doc: DocId,
+    received: Received,
+    /// The changes as they came; none for a document that was not known before.
+    sent: Vec<Vec<u8>>,
 }
 
 fn figures(quota: Quota) -> QuotaFigures {

@@ -453,7 +453,7 @@ fn what_a_vandal_removes_is_noticed() {
         Ok(tx.delete(&root, card(1).to_string())?)
     })
     .unwrap();
-    assert_eq!(touched(&page, &before).cards, BTreeSet::from([card(1)]));
+    assert_eq!(touched(&page, &page.get_changes(&before)).cards, BTreeSet::from([card(1)]));
     let mut segment = document(1);
     let all = [
         event(1, 10, Kind::Review, Some(Grade::Good)),
@@ -470,7 +470,7 @@ fn what_a_vandal_removes_is_noticed() {
         events::append(tx, &all[1..])
     })
     .unwrap();
-    let touched = touched(&segment, &before);
+    let touched = touched(&segment, &segment.get_changes(&before));
     assert_eq!(
         (touched.events, touched.whole),
         (BTreeSet::from([all[0].id, all[1].id]), false)
