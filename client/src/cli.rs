@@ -41,24 +41,27 @@ The vault is in --vault DIR, else $MEMORYVAULT_HOME, else $XDG_DATA_HOME/memoryv
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 a choice is needed, 5 quota or limit, 6 log in,
 7 network (your work is saved locally), 8 damage found, 130 interrupted.";
 
+/// The heading of the options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Flashcards that live on your devices, work offline, and merge.
 #[derive(Debug, Parser)]
 #[command(name = "memoryvault", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 struct Line {
     /// The vault's folder
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE, display_order = 900)]
     vault: Option<PathBuf>,
 
     /// Print JSON: one object, or one a line for lists; errors too, on stderr
-    #[arg(long, global = true, overrides_with = "json")]
+    #[arg(long, global = true, overrides_with = "json", help_heading = EVERYWHERE, display_order = 900)]
     json: bool,
 
     /// Print data and errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = EVERYWHERE, display_order = 900)]
     quiet: bool,
 
     /// Tell more on stderr
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = EVERYWHERE, display_order = 900)]
     verbose: u8,
 
     #[command(subcommand)]

@@ -103,7 +103,7 @@ fn register(mut desk: Desk<'_>, args: &ServerArgs, login: bool) -> Outcome {
     } else {
         None
     };
-    let password = secret::password(args.password_stdin, "New password")?;
+    let password = secret::new_password(args.password_stdin)?;
     let credentials = Credentials {
         user: &args.user,
         password: &password,
@@ -167,7 +167,7 @@ fn log_in(mut desk: Desk<'_>, args: &ServerArgs, yes: bool) -> Outcome {
         );
         desk.confirm(yes, &question, &again)?;
     }
-    let password = secret::password(args.password_stdin, "Password")?;
+    let password = secret::password(args.password_stdin)?;
     server.join(
         &mut vault,
         Credentials {

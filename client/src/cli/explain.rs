@@ -62,7 +62,7 @@ impl From<VaultError> for Failure {
                 let words = format!("`{}` fits {count} {what}s", clean(wanted));
                 Failure::choice(words).hint(format!("type more of the id: {}", clean(examples)))
             }
-            VaultError::File { path, source, .. } if source.kind() == ErrorKind::NotFound => no_file(path),
+            VaultError::File { doing: "read", path, source } if source.kind() == ErrorKind::NotFound => no_file(path),
             VaultError::NothingToUndo => Failure::not_found(error.to_string()),
             VaultError::NotLoggedIn => Failure::new(Kind::Authentication, error.to_string()).hint(LOGIN),
             VaultError::Store(StoreError::Lock(LockError::Held { dir, who, pid })) => {

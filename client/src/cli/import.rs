@@ -17,11 +17,10 @@ const SKIPPED_SHOWN_MAX: usize = 20;
 /// The most that is taken from stdin, in bytes.
 const STDIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// Values between tabs, or between commas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Values between tabs
     Tsv,
-    /// Values between commas
     Csv,
 }
 

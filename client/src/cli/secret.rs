@@ -12,37 +12,70 @@ use super::failure::{Failure, Outcome};
 
 /// Nothing longer is read as a password; the server takes 256 bytes.
 const PASSWORD_BYTES_MAX: u64 = 4_096;
+const ON_STDIN: &str =
+    "give it on stdin: printf %s \"$PASSWORD\" | memoryvault account ... --password-stdin";
 
-/// Gets the password.
-pub(crate) fn password(from_stdin: bool, prompt: &str) -> Outcome<Zeroizing<String>> {
-    let failed =
-        |error: io::Error| Failure::failed(format!("the password could not be read: {error}"));
-    let mut text = Zeroizing::new(String::new());
+/// Gets the password of an account.
+pub(crate) fn password(from_stdin: bool) -> Outcome<Zeroizing<String>> {
     if from_stdin {
-        io::stdin()
-            .lock()
-            .take(PASSWORD_BYTES_MAX)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
-    } else if is_attended() {
-        let mut stderr = io::stderr().lock();
-        write!(stderr, "{prompt}: ")
-            .and_then(|()| stderr.flush())
-            .map_err(failed)?;
-        let unseen = Unseen::begin();
-        let read = io::stdin().lock().read_line(&mut text);
-        drop(unseen);
-        writeln!(stderr).and(read).map_err(failed)?;
+        piped()
     } else {
-        return Err(Failure::usage("a password is needed and there is no terminal to ask at")
-            .hint("give it on stdin: printf %s \"$PASSWORD\" | memoryvault account ... --password-stdin"));
+        typed("Password")
     }
+}
+
+/// Gets the password of a new account; one that is typed unseen is typed twice.
+pub(crate) fn new_password(from_stdin: bool) -> Outcome<Zeroizing<String>> {
+    if from_stdin {
+        return piped();
+    }
+    let password = typed("New password")?;
+    if *typed("The same again")? == *password {
+        Ok(password)
+    } else {
+        Err(Failure::usage("the two passwords differ").hint("type the command again"))
+    }
+}
+
+fn piped() -> Outcome<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    io::stdin()
+        .lock()
+        .take(PASSWORD_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    checked(&text)
+}
+
+fn typed(prompt: &str) -> Outcome<Zeroizing<String>> {
+    if !is_attended() {
+        return Err(
+            Failure::usage("a password is needed and there is no terminal to ask at")
+                .hint(ON_STDIN),
+        );
+    }
+    let mut text = Zeroizing::new(String::new());
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{prompt}: ")
+        .and_then(|()| stderr.flush())
+        .map_err(unreadable)?;
+    let unseen = Unseen::begin();
+    let read = io::stdin().lock().read_line(&mut text);
+    drop(unseen);
+    writeln!(stderr).and(read).map_err(unreadable)?;
+    checked(&text)
+}
+
+fn checked(text: &str) -> Outcome<Zeroizing<String>> {
     let password = Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned());
     if password.is_empty() {
-        return Err(Failure::usage("the password is empty")
-            .hint("printf %s \"$PASSWORD\" | memoryvault account ... --password-stdin"));
+        return Err(Failure::usage("the password is empty").hint(ON_STDIN));
     }
     Ok(password)
+}
+
+fn unreadable(error: io::Error) -> Failure {
+    Failure::failed(format!("the password could not be read: {error}"))
 }
 
 /// The terminal's modes from before a password was asked for; none when nothing is to be restored.

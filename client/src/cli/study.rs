@@ -34,6 +34,7 @@ const KEYS: [(&str, &str); 8] = [
 ];
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = told_keys())]
 pub(crate) struct StudyArgs {
     /// Only this deck: its name, or the first letters of its id; repeat for more
     #[arg(long = "deck", value_name = "DECK")]
@@ -283,9 +284,12 @@ fn key(line: &str) -> Key {
 }
 
 fn help(screen: &Screen) {
-    for (key, does) in KEYS {
-        screen.say(&format!("  {key:<13} {does}"));
-    }
+    screen.say(&told_keys());
+}
+
+fn told_keys() -> String {
+    let lines = KEYS.map(|(key, does)| format!("  {key:<13} {does}"));
+    format!("Keys, one a line:\n{}", lines.join("\n"))
 }
 
 fn told_counts(counts: StudyCounts) -> String {

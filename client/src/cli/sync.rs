@@ -31,6 +31,7 @@ pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
     };
     let control = options.control.clone();
     interrupt::on_next(move || control.stop());
+    let control = options.control.clone();
     let screen = desk.screen;
     let mut teller = Teller {
         watch: args.watch,
@@ -41,6 +42,7 @@ pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
     });
     drop(vault);
     let report = match ended {
+        Err(SyncError::Interrupted) if args.watch && !screen.is_open() => return Ok(()),
         // Stopping is how a watch ends, yet a script must see that it did not end by itself.
         Err(SyncError::Interrupted) if args.watch => {
             return Err(Failure::new(

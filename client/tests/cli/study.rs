@@ -1,8 +1,11 @@
 //! `study`, by pipe: every line is a key.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::Command;
+
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, start};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines()
@@ -135,4 +138,27 @@ fn a_deck_can_be_chosen() {
         world.run(&["study", "--deck", "C", "--json"]).error(3)["code"],
         "not_found"
     );
+}
+
+#[test]
+fn an_interrupted_session_keeps_its_answers() {
+    let world = World::new();
+    let deck = world.deck("Capitals");
+    world.card(&deck, "Capital of Peru?", "Lima");
+    world.card(&deck, "Capital of Chad?", "N'Djamena");
+    let mut child = start(&mut world.command(&["study", "--json"]));
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"3\n").expect("it reads");
+    let mut told = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let reviewed = told.find(|line| {
+        line.as_ref()
+            .is_ok_and(|line| line.contains("\"reviewed\""))
+    });
+    assert!(reviewed.is_some());
+    let pid = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(killed.expect("kill exists").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(world.json(&["status"])["events"], 1);
+    world.run(&["verify"]).ok();
 }
