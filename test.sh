@@ -102,6 +102,7 @@ if [ "$quick" = no ]; then
 fi
 
 echo
+grep '^test .* FAILED$' "$log/tests" | sort -u
 echo "cargo test said:"
 grep '^test result: ' "$log/tests" | awk '$4 + $6 > 0' | tail -n 20
 echo
