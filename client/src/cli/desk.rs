@@ -94,7 +94,7 @@ impl<'a> Desk<'a> {
             .map_err(|error| Failure::failed(format!("the terminal could not be used: {error}")))?;
         match answer.trim().to_lowercase().as_str() {
             "y" | "yes" => Ok(()),
-            _ => Err(refused()),
+            _ => Err(Failure::choice("nothing was changed")),
         }
     }
 }

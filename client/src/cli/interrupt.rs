@@ -1,6 +1,7 @@
 //! Ctrl-C and the service manager's stop: a command that can end in order is told to, any other one ends at once. Nothing
 //! is lost either way, because what was acknowledged is on the disk.
 
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::failure::Kind;
@@ -49,6 +50,10 @@ async fn wait() {
             Some(stop) => stop(),
             None => {
                 secret::show_typing_again();
+                if io::stderr().is_terminal() {
+                    // The shell's prompt begins on a line of its own.
+                    writeln!(io::stderr()).ok();
+                }
                 std::process::exit(i32::from(Kind::Interrupted.exit_code()));
             }
         }

@@ -66,6 +66,7 @@ pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
         session,
         ..
     } = desk;
+    let left = session.counts();
     let summary = session.finish(&mut vault)?;
     ended?;
     if screen.is_json() {
@@ -74,7 +75,7 @@ pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
             value: &summary,
         })?;
     } else {
-        farewell(screen, &summary);
+        farewell(screen, &summary, left);
     }
     Ok(())
 }
@@ -301,10 +302,14 @@ fn told_counts(counts: StudyCounts) -> String {
     )
 }
 
-fn farewell(screen: &mut Screen, summary: &StudySummary) {
+fn farewell(screen: &mut Screen, summary: &StudySummary, left: StudyCounts) {
     screen.line("");
     if summary.answered == 0 {
-        screen.line("Nothing more to study now.");
+        let more = left.new + left.learning + left.due;
+        screen.line(match more {
+            0 => "Nothing more to study now.".to_owned(),
+            more => format!("{} left for another time.", count(more, "card", "cards")),
+        });
         return;
     }
     let grades: Vec<String> = ["again", "hard", "good", "easy"]

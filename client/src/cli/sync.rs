@@ -38,7 +38,11 @@ pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
         last: None,
     };
     let ended = sync(&mut vault, &options, &mut |event| {
-        teller.tell(screen, event)
+        teller.tell(screen, event);
+        if args.watch && !screen.is_open() {
+            // Nobody reads on: `memoryvault sync --watch | head -1`.
+            control.stop();
+        }
     });
     drop(vault);
     let report = match ended {
