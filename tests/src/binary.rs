@@ -1,6 +1,7 @@
 //! Finds the two binaries in the target directory of the running test, after one `cargo build` of them.
 //!
-//! `CARGO_BIN_EXE_*` exists only inside the package that owns a binary; these tests are a package of their own.
+//! `CARGO_BIN_EXE_*` exists only inside the package that owns a binary; these tests are a package of their own. `MEMORYVAULT_BINARIES=DIR` takes
+//! the two from there instead (a release, an image) and builds nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +21,9 @@ pub fn server_binary() -> PathBuf {
 fn built_directory() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
+        if let Some(given) = std::env::var_os("MEMORYVAULT_BINARIES") {
+            return PathBuf::from(given);
+        }
         let test = std::env::current_exe().expect("the test knows its own path");
         // <target>/<profile>/deps/main-<hash>
         let profile_directory = test

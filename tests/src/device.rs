@@ -306,18 +306,31 @@ pub fn agree(devices: &[&Device]) -> String {
     let digests: Vec<String> = devices.iter().map(|device| device.digest()).collect();
     for (device, digest) in devices.iter().zip(&digests) {
         if digest != &digests[0] {
-            panic!(
-                "{} and {} differ:\n{:#?}\n{:#?}\n{:#?}\n{:#?}",
-                devices[0].name(),
-                device.name(),
-                devices[0].status(),
-                device.status(),
-                devices[0].cards(),
-                device.cards()
-            );
+            panic!("{}", difference(devices[0], device));
         }
     }
     digests[0].clone()
+}
+
+/// What two devices show differently, for a failed test to say.
+fn difference(one: &Device, other: &Device) -> String {
+    let (ones, others) = (one.cards(), other.cards());
+    let only = |cards: &[Value], in_all: &[Value]| {
+        cards
+            .iter()
+            .filter(|card| !in_all.contains(card))
+            .map(|card| format!("\n    {card}"))
+            .collect::<String>()
+    };
+    format!(
+        "{} and {} differ:\n  {}\n  {}\n  only the first shows:{}\n  only the second shows:{}",
+        one.name(),
+        other.name(),
+        one.status(),
+        other.status(),
+        only(&ones, &others),
+        only(&others, &ones)
+    )
 }
 
 /// A number of a JSON object; an absent one fails the test.

@@ -205,13 +205,24 @@ fn session(shared: &Shared, mut socket: WebSocket<TcpStream>) {
             (_, Malice::HangUp) => return,
             (Frame::Hello(_), Malice::InsteadOfWelcome(messages)) => messages.clone(),
             // What `Welcome` promised comes at last, so that the session can settle.
-            (Frame::Hello(_), Malice::AfterWelcome(messages)) => [
-                vec![Message::binary(Frame::from(welcome(shared)).encode())],
-                messages.clone(),
-                vec![Message::binary(Frame::from(rest(shared)).encode())],
-            ]
-            .concat(),
-            _ => honest_answers(&frame),
+            (Frame::Hello(hello), Malice::AfterWelcome(messages)) => {
+                let cursor_ok = hello
+                    .cursor
+                    .is_none_or(|cursor| cursor.epoch == shared.epoch);
+                let welcome = Welcome {
+                    cursor_ok,
+                    ..welcome(shared)
+                };
+                // A device that asks for repair gets the last page once it has told what it has.
+                let last = cursor_ok.then(|| to_message(rest(shared)));
+                [
+                    vec![to_message(welcome)],
+                    messages.clone(),
+                    last.into_iter().collect(),
+                ]
+                .concat()
+            }
+            _ => honest_answers(shared, &frame),
         };
         shared
             .received
@@ -226,7 +237,7 @@ fn session(shared: &Shared, mut socket: WebSocket<TcpStream>) {
     }
 }
 
-fn honest_answers(frame: &Frame) -> Vec<Message> {
+fn honest_answers(shared: &Shared, frame: &Frame) -> Vec<Message> {
     let answer: Frame = match frame {
         Frame::Push(push) => Pushed {
             batch: push.batch,
@@ -234,12 +245,15 @@ fn honest_answers(frame: &Frame) -> Vec<Message> {
             cursor: None,
         }
         .into(),
-        Frame::Inventory(_) => Missing {
-            items: Vec::new(),
-            more: false,
-            inventory: true,
+        Frame::Inventory(page) => {
+            let answer = Missing {
+                items: Vec::new(),
+                more: false,
+                inventory: true,
+            };
+            let last = (!page.more).then(|| to_message(rest(shared)));
+            return [vec![to_message(answer)], last.into_iter().collect()].concat();
         }
-        .into(),
         Frame::BlobOffer(offer) => BlobHeld {
             hashes: offer.items.iter().map(|item| item.hash).collect(),
         }
@@ -250,7 +264,11 @@ fn honest_answers(frame: &Frame) -> Vec<Message> {
         .into(),
         _ => return Vec::new(),
     };
-    vec![Message::binary(answer.encode())]
+    vec![to_message(answer)]
+}
+
+fn to_message(frame: impl Into<Frame>) -> Message {
+    Message::binary(frame.into().encode())
 }
 
 /// The first line of a request, left in the socket for whoever reads it next.
