@@ -50,7 +50,9 @@ pub fn check(after: &Automerge, changes: &[Change]) -> Result<(), SchemaError> {
         for (counter, op) in (change.start_op().get()..).zip(&expanded.operations) {
             let depth = check_op(op, &mut objects)?;
             if let OpType::Make(made) = op.action {
-                objects.seen.insert((counter, change.actor_id().clone()), (made, depth + 1));
+                objects
+                    .seen
+                    .insert((counter, change.actor_id().clone()), (made, depth + 1));
             }
         }
     }

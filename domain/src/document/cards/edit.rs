@@ -70,7 +70,11 @@ pub fn add<T: Transactable>(tx: &mut T, card: &NewCard, device: DeviceId) -> Res
     fields.insert(CREATED_AT.to_owned(), field(scalar(card.created_at.0)));
     if !card.tags.is_empty() {
         let mut tags = hydrate::Map::default();
-        tags.extend(card.tags.iter().map(|tag| (tag.to_string(), field(scalar(true)))));
+        tags.extend(
+            card.tags
+                .iter()
+                .map(|tag| (tag.to_string(), field(scalar(true)))),
+        );
         fields.insert(TAGS.to_owned(), field(tags.into()));
     }
     let mut alive = hydrate::Map::default();
@@ -85,7 +89,10 @@ fn scalar(value: impl Into<ScalarValue>) -> hydrate::Value {
 }
 
 fn field(value: hydrate::Value) -> hydrate::MapValue {
-    hydrate::MapValue { value, conflict: false }
+    hydrate::MapValue {
+        value,
+        conflict: false,
+    }
 }
 
 /// Replaces the text of a side: its first text item is changed in place, so that two devices that do so conflict visibly;
