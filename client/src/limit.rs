@@ -27,6 +27,9 @@ pub(crate) const EVENTS_PER_CHANGE_MAX: usize = 1_000;
 /// stays below what the key-value store takes as one value.
 pub(crate) const EVENTS_PER_ROW_MAX: usize = 2_000;
 
+/// Sessions that try to be a repair after the server sent something that had to be set aside: one that is cut may be tried again.
+pub(crate) const REPAIRS_DUE_MAX: u8 = 3;
+
 /// Reviews that `undo` can take back, one after another.
 pub(crate) const UNDO_STEPS_MAX: usize = 100;
 

@@ -39,6 +39,10 @@ pub(crate) struct LocalState {
     /// The server's words about changes it did not take, if it said any in the last session.
     #[n(9)]
     pub(crate) changes_refused: Option<String>,
+    /// How many of the next sessions still try to be a repair, because something the server sent had to be set aside: a
+    /// change damaged on its way is not sent again to a device that stands behind it, unless both compare what they have.
+    #[cbor(n(10), default)]
+    pub(crate) repairs_due: u8,
 }
 
 /// An incarnation as an optional field.
@@ -123,6 +127,7 @@ impl LocalState {
             clock_ahead_ms: 0,
             retired: Vec::new(),
             changes_refused: None,
+            repairs_due: 0,
         })
     }
 }

@@ -68,6 +68,8 @@ pub struct Vault {
     local: LocalState,
     settings: Arc<SettingsRow>,
     clock: Clock,
+    /// The session under way is a repair that the server has not ended yet.
+    repairing: bool,
 }
 
 impl Vault {
@@ -95,6 +97,7 @@ impl Vault {
             local,
             settings: Arc::default(),
             clock,
+            repairing: false,
         };
         vault.write(|tx| {
             local_state::write(&mut tx.writer, &tx.local);
@@ -124,6 +127,7 @@ impl Vault {
             local,
             settings,
             clock: Clock::System,
+            repairing: false,
         };
         vault.resume_rebuild()?;
         // A short journal may wait: it is durable, and a change for every single review would cost more than it is worth.

@@ -45,6 +45,7 @@ impl Vault {
             local,
             settings,
             clock: Clock::System,
+            repairing: false,
         };
         if !known {
             vault.begin_anew()?;

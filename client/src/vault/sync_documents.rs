@@ -15,6 +15,7 @@ use super::refresh;
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
 use crate::index::{Rows, key};
+use crate::limit;
 use crate::local_state::{self, QuotaFigures, Stamp};
 
 impl Vault {
@@ -25,8 +26,11 @@ impl Vault {
     pub fn sync_begin(&mut self, repair: bool) -> VaultResult<Config> {
         self.fold_journal()?;
         let next = IncarnationId::from_bytes(local_state::random()?);
+        let repair = repair || self.local.repairs_due > 0;
+        self.repairing = false;
         self.write(|tx| {
             tx.local.next_incarnation = Some(Stamp(next));
+            tx.local.repairs_due = tx.local.repairs_due.saturating_sub(1);
             tx.local.changes_refused = None;
             for (key, _) in tx.writer.scan(key::REFUSED)? {
                 tx.writer.set(key, None);
@@ -52,6 +56,7 @@ impl Vault {
     /// The disk refuses.
     pub fn sync_welcomed(&mut self, welcome: &Welcomed) -> VaultResult<()> {
         let renewed = welcome.new_identity.as_ref();
+        self.repairing = welcome.repair;
         self.write(|tx| {
             tx.local.incarnation = welcome.incarnation;
             tx.local.next_incarnation = None;
@@ -154,7 +159,10 @@ impl Vault {
         }
         // A page with a pack that cannot be read does not move the cursor: the next session gets it again.
         let cursor = apply.cursor.filter(|_| damaged_packs == 0);
-        self.write(|tx| {
+        let repairing = self.repairing;
+        let repaired = repairing && cursor.is_some();
+        let done = self.write(|tx| {
+            let mut lacking = false;
             let mut done = AppliedHere {
                 set_aside: damaged_packs,
                 cursor_kept: damaged_packs > 0,
@@ -165,12 +173,21 @@ impl Vault {
                 done.fresh += u64::try_from(received.applied.len()).unwrap_or(u64::MAX);
                 let set_aside = u32::try_from(received.set_aside.len()).unwrap_or(u32::MAX);
                 done.set_aside = done.set_aside.saturating_add(set_aside);
+                lacking |= taken.is_lacking();
                 tx.refresh_taken(&taken)?;
+            }
+            // What a repair sends damaged is damaged at the server: asking for it for ever would help nobody.
+            if repaired {
+                tx.local.repairs_due = 0;
+            } else if lacking && !repairing {
+                tx.local.repairs_due = limit::REPAIRS_DUE_MAX;
             }
             tx.move_cursor(cursor)?;
             done.wants_changed = tx.wants_grew;
             Ok(done)
-        })
+        })?;
+        self.repairing &= !repaired;
+        Ok(done)
     }
 
     /// Answers `Output::ReadInventory`. Documents of vault ids that were left are not told of.
@@ -230,6 +247,7 @@ impl Tx<'_> {
         for (doc, raw) in changes {
             let is_new = self.writer.document(doc)?.get_heads().is_empty();
             let sent = if is_new { Vec::new() } else { raw.clone() };
+            let count = raw.len();
             let received = self.writer.receive(doc, raw)?;
             let kind = domain::document::kind(self.writer.document(doc)?);
             taken.push(Taken {
@@ -237,6 +255,7 @@ impl Tx<'_> {
                 doc,
                 received,
                 sent,
+                count,
             });
         }
         taken.sort_by_key(|taken| (taken.order, taken.doc));
@@ -263,6 +282,16 @@ struct Taken {
     received: Received,
     /// The changes as they came; none for a document that was not known before.
     sent: Vec<Vec<u8>>,
+    /// How many came.
+    count: usize,
+}
+
+impl Taken {
+    /// Whether some of it was set aside, or waits for what a whole log would have brought before: damaged on its way, perhaps.
+    fn is_lacking(&self) -> bool {
+        let received = &self.received;
+        !received.set_aside.is_empty() || self.count > received.applied.len() + received.known
+    }
 }
 
 fn figures(quota: Quota) -> QuotaFigures {
