@@ -12,6 +12,7 @@ mod ops;
 mod graph;
 mod schema;
 
+pub use chunk::travelling;
 pub use gate::{GateError, GatedChange, gate};
 pub use graph::{ChangeMeta, GraphError, GraphView, Verdict, check as check_graph};
 pub use schema::{SchemaError, check as check_schema};

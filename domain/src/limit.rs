@@ -29,6 +29,9 @@ pub const KEY_BYTES_MAX: usize = 256;
 
 /// One change as it travels; fits a frame with its envelope.
 pub const CHANGE_BYTES_MAX: usize = 256 * 1024;
+
+/// From this size on a change travels deflated where that is shorter; Automerge draws the same line.
+pub const CHANGE_DEFLATED_FROM_BYTES: usize = 256;
 /// One change after inflation. Honest changes are bounded before deflation; this stops a bomb.
 pub const CHANGE_INFLATED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Operations of one change; an import of a page needs about 8 000.

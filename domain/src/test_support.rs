@@ -2,7 +2,6 @@
 //! `test-support`; no shipped code calls it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use crate::intake::chunk;
 
@@ -25,9 +24,7 @@ pub fn reseal(chunk: &[u8]) -> Vec<u8> {
 
 /// The chunk as a deflated one, as Automerge writes large changes into files.
 pub fn deflate(chunk: &[u8]) -> Vec<u8> {
-    let body = body(chunk).unwrap_or_default();
-    let checksum = chunk.get(4..8).unwrap_or_default();
-    deflated_chunk(checksum, &squeeze(body))
+    chunk::deflated(chunk).unwrap_or_default()
 }
 
 /// A run-length column being built.
@@ -197,12 +194,12 @@ fn wrong_chunks() -> Vec<(&'static str, Vec<u8>)> {
     if let Some(kind) = bundle.get_mut(8) {
         *kind = 3;
     }
-    let bomb = squeeze(&vec![0; 8 * 1024 * 1024]);
+    let bomb = chunk::squeeze(&vec![0; 8 * 1024 * 1024]);
     vec![
         ("a whole document", automerge::Automerge::new().save()),
         ("a bundle", bundle),
         ("two changes at once", honest.repeat(2)),
-        ("a deflate bomb", deflated_chunk(&[0; 4], &bomb)),
+        ("a deflate bomb", chunk::deflated_of(&[0; 4], &bomb)),
     ]
 }
 
@@ -268,24 +265,6 @@ fn wrong_numbers() -> Vec<(&'static str, Vec<u8>)> {
             }),
         ),
     ]
-}
-
-fn deflated_chunk(checksum: &[u8], deflated: &[u8]) -> Vec<u8> {
-    let mut chunk = chunk::MAGIC.to_vec();
-    chunk.extend(checksum);
-    chunk.push(chunk::DEFLATED);
-    chunk.extend(chunk::uleb(deflated.len() as u64));
-    chunk.extend(deflated);
-    chunk
-}
-
-fn squeeze(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder =
-        flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder
-        .write_all(bytes)
-        .and_then(|()| encoder.finish())
-        .expect("a vector takes every byte written to it")
 }
 
 fn sleb(mut number: i64) -> Vec<u8> {

@@ -269,7 +269,7 @@ impl VaultStore {
         Ok(loaded
             .get_changes(&known(&loaded, heads))
             .iter()
-            .map(travelling)
+            .map(kept)
             .collect())
     }
 
@@ -562,8 +562,8 @@ fn known(doc: &Automerge, heads: &[ChangeHash]) -> Vec<automerge::ChangeHash> {
         .collect()
 }
 
-/// A change as it travels: plain, or compressed when it would be too large plain, as it then arrived.
-fn travelling(change: &Change) -> Vec<u8> {
+/// A change as it is kept: plain, or deflated when it would be too large plain, as it then arrived.
+fn kept(change: &Change) -> Vec<u8> {
     if change.raw_bytes().len() <= domain::limit::CHANGE_BYTES_MAX {
         change.raw_bytes().to_vec()
     } else {

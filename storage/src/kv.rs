@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 pub use batch::Batch;
 pub use error::KvError;
@@ -40,7 +41,9 @@ use split::Physical;
 use totals::Totals;
 use writer::{Answer, Job, Writer};
 
-use crate::limit::{CACHE_BYTES_DEVICE, CACHE_BYTES_SERVER, QUEUE_JOBS_MAX};
+use crate::limit::{
+    CACHE_BYTES_DEVICE, CACHE_BYTES_SERVER, ENGINE_LOCK_WAIT, LOCK_POLL, QUEUE_JOBS_MAX,
+};
 
 /// How a store is opened.
 #[derive(Debug, Clone, Copy)]
@@ -403,21 +406,28 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     fn open(path: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None)
-            .mode(sled::Mode::LowSpace)
-            .open()
-            .map_err(|e| match e {
-                // With an error number, or the engine's own lock: nothing says that the files are bad.
-                sled::Error::Io(e)
-                    if e.raw_os_error().is_some() || e.to_string().contains("acquire lock") =>
-                {
-                    EngineError::Refused(e)
+            .mode(sled::Mode::LowSpace);
+        let deadline = Instant::now() + ENGINE_LOCK_WAIT;
+        let db = loop {
+            match config.open() {
+                Ok(db) => break db,
+                Err(sled::Error::Io(e)) if e.to_string().contains("acquire lock") => {
+                    if Instant::now() >= deadline {
+                        return Err(EngineError::Refused(e));
+                    }
+                    std::thread::sleep(LOCK_POLL);
                 }
-                e => EngineError::Unreadable(e.to_string()),
-            })?;
+                // With an error number nothing says that the files are bad.
+                Err(sled::Error::Io(e)) if e.raw_os_error().is_some() => {
+                    return Err(EngineError::Refused(e));
+                }
+                Err(e) => return Err(EngineError::Unreadable(e.to_string())),
+            }
+        };
         let file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -47,6 +47,10 @@ pub const CACHE_BYTES_SERVER: u64 = 64 * 1024 * 1024;
 /// How often a waiter looks whether a short holder has let go of the lock.
 pub const LOCK_POLL: Duration = Duration::from_millis(10);
 
+/// How long opening waits for the engine's own lock. Our lock is held already, so the other holder can only be a handle that a
+/// closing store, or a child process just being started, still has.
+pub const ENGINE_LOCK_WAIT: Duration = Duration::from_secs(5);
+
 /// Free space that blobs leave untouched: pictures may wait, reviews and edits must not.
 pub const BLOB_FLOOR_BYTES: u64 = 4 * FLOOR_BYTES;
 

@@ -112,8 +112,10 @@ impl VaultLock {
 
 impl Drop for VaultLock {
     fn drop(&mut self) {
-        // Closing the file gives the lock back; an old note is harmless, because only a held lock makes anybody read it.
+        // An old note is harmless, because only a held lock makes anybody read it.
         self.file.set_len(0).ok();
+        // Closing gives the lock back too, but not while a child that is just being started still has a copy of the handle.
+        self.file.unlock().ok();
     }
 }
 

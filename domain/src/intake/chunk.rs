@@ -1,8 +1,12 @@
-//! The frame around a change: magic, checksum, kind, length. What is inside is `gate`'s.
+//! The frame around a change: magic, checksum, kind, length, and its two forms. What is inside is `gate`'s.
+
+use std::io::Write;
 
 use sha2::{Digest, Sha256};
 
 use crate::id::ChangeHash;
+use crate::intake::cursor::Cursor;
+use crate::limit;
 
 /// How every chunk begins.
 pub(crate) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
@@ -28,6 +32,52 @@ pub(crate) fn of(body: &[u8]) -> Vec<u8> {
     chunk.extend(uleb(length(body)));
     chunk.extend(body);
     chunk
+}
+
+/// A change in the form in which it travels: deflated, as Automerge does it, when that is shorter. The hash stays. Anything
+/// but a plain change is given back as it is.
+pub fn travelling(change: Vec<u8>) -> Vec<u8> {
+    if change.len() < limit::CHANGE_DEFLATED_FROM_BYTES {
+        return change;
+    }
+    match deflated(&change) {
+        Some(shorter) if shorter.len() < change.len() => shorter,
+        _ => change,
+    }
+}
+
+/// The deflated form of a plain chunk.
+pub(crate) fn deflated(change: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = Cursor::new(change);
+    let magic: [u8; 4] = rest.array().ok()?;
+    let checksum: [u8; 4] = rest.array().ok()?;
+    let [kind] = rest.array().ok()?;
+    let body_bytes = rest.uleb().ok()?;
+    let body = rest.take(body_bytes).ok()?;
+    if magic != MAGIC || kind != PLAIN || !rest.is_empty() {
+        return None;
+    }
+    Some(deflated_of(&checksum, &squeeze(body)))
+}
+
+/// A deflated chunk around what is deflated already.
+pub(crate) fn deflated_of(checksum: &[u8], squeezed: &[u8]) -> Vec<u8> {
+    let mut chunk = MAGIC.to_vec();
+    chunk.extend(checksum);
+    chunk.push(DEFLATED);
+    chunk.extend(uleb(length(squeezed)));
+    chunk.extend(squeezed);
+    chunk
+}
+
+/// Bytes, deflated.
+pub(crate) fn squeeze(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder =
+        flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .expect("a vector takes every byte written to it")
 }
 
 /// A number as an unsigned LEB128.

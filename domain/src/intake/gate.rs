@@ -156,9 +156,15 @@ impl GatedChange {
         &self.raw
     }
 
-    /// The bytes as received, owned.
-    pub fn into_raw(self) -> Vec<u8> {
-        self.raw
+    /// The bytes to keep: plain, which packs compress far better together, unless only the deflated form is within the
+    /// bound of a change.
+    pub fn kept(&self) -> &[u8] {
+        let plain = self.uncompressed();
+        if plain.len() <= limit::CHANGE_BYTES_MAX {
+            plain
+        } else {
+            &self.raw
+        }
     }
 
     /// The change as an uncompressed chunk: what `Change::raw_bytes` of Automerge gives back for it.

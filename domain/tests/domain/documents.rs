@@ -453,7 +453,10 @@ fn what_a_vandal_removes_is_noticed() {
         Ok(tx.delete(&root, card(1).to_string())?)
     })
     .unwrap();
-    assert_eq!(touched(&page, &page.get_changes(&before)).cards, BTreeSet::from([card(1)]));
+    assert_eq!(
+        touched(&page, &page.get_changes(&before)).cards,
+        BTreeSet::from([card(1)])
+    );
     let mut segment = document(1);
     let all = [
         event(1, 10, Kind::Review, Some(Grade::Good)),

@@ -375,6 +375,32 @@ fn no_run_is_empty() {
 }
 
 #[test]
+fn a_change_travels_in_its_shorter_form_and_is_kept_plain() {
+    let long = RawChange::nulls(1).chunk();
+    let mut automerge = automerge::Automerge::new();
+    let mut tx = automerge.transaction();
+    automerge::transaction::Transactable::put(
+        &mut tx,
+        automerge::ROOT,
+        "text",
+        "again and ".repeat(200),
+    )
+    .unwrap();
+    tx.commit();
+    let honest = automerge.get_last_local_change().unwrap();
+    let plain = honest.raw_bytes().to_vec();
+    let travels = domain::intake::travelling(plain.clone());
+    assert!(travels.len() < plain.len() / 4);
+    let gated = gate(&travels).unwrap();
+    assert_eq!(gated.hash().to_bytes(), honest.hash().0);
+    assert_eq!(gated.kept(), plain);
+    // Short ones, deflated ones and what is no change stay as they are.
+    for bytes in [long, travels, vec![7; 1000]] {
+        assert_eq!(domain::intake::travelling(bytes.clone()), bytes);
+    }
+}
+
+#[test]
 fn nothing_follows_what_was_deflated() {
     let mut bytes = deflate(&RawChange::nulls(1).chunk());
     assert!(gate(&bytes).is_ok());

@@ -170,6 +170,7 @@ impl Store {
         for again in [true, false] {
             let view = self.kv.view();
             if let Some(change) = view.get(&Keys(account).raw(doc, seq))? {
+                let change = domain::intake::travelling(change);
                 return Ok(LogBody::Inline(DocChange { doc, change }));
             }
             if let Some((last, row)) = super::packs::pack_of(&view, account, doc, seq)? {

@@ -119,7 +119,7 @@ impl Writer<'_> {
                     received.applied.push(candidate.change.hash());
                     let queue = candidate.queue && has_server;
                     self.work(doc)?.pending.push(Pending {
-                        raw: candidate.change.into_raw(),
+                        raw: candidate.change.kept().to_vec(),
                         queue,
                     });
                 }

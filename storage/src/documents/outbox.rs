@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use automerge::Change;
+use domain::intake::travelling;
 use domain::{ChangeHash, DocId};
 
 use super::rows::{self, OutboxRow};
@@ -33,6 +34,8 @@ impl VaultStore {
             let (key, value) = row?;
             let (lseq, doc, position) = rows::parse_outbox(&key, &value)?;
             let change = self.change_at(doc, position)?;
+            let hash = hash_of(doc, &change)?;
+            let change = travelling(change);
             bytes += change.len();
             if bytes > bytes_max && !page.is_empty() {
                 break;
@@ -40,7 +43,7 @@ impl VaultStore {
             page.push(OutboxItem {
                 lseq,
                 doc,
-                hash: hash_of(doc, &change)?,
+                hash,
                 change,
             });
         }

@@ -5,9 +5,7 @@ use domain::DocId;
 
 use super::rows::{self, Header};
 use super::writer::{Pending, Work};
-use super::{
-    SetAside, StoreError, VaultStore, heads_of, same_heads, seal, slices, travelling, trial,
-};
+use super::{SetAside, StoreError, VaultStore, heads_of, kept, same_heads, seal, slices, trial};
 use crate::pack::{PackBounds, decode_pack};
 
 /// What a full check found.
@@ -63,7 +61,7 @@ impl VaultStore {
                     report.healed.push(doc);
                 }
                 Health::PackLost(loaded) => {
-                    let all = loaded.get_changes(&[]).iter().map(travelling).collect();
+                    let all = loaded.get_changes(&[]).iter().map(kept).collect();
                     self.rewrite(doc, header, *loaded, all, true)?;
                     report.healed.push(doc);
                 }
@@ -194,7 +192,7 @@ impl VaultStore {
             if path.extension().is_some_and(|e| e == "pack") {
                 found.extend(decode_pack(&bytes, PackBounds::default()).unwrap_or_default());
             } else if let Some(loaded) = trial::load(&bytes) {
-                found.extend(loaded.get_changes(&[]).iter().map(travelling));
+                found.extend(loaded.get_changes(&[]).iter().map(kept));
             }
         }
         found.extend(

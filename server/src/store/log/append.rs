@@ -129,7 +129,7 @@ impl<'a> Appender<'a> {
             self.lost.insert((doc, hash), refusal.clone());
             return Ok(Some(refusal));
         }
-        let bytes = change.raw().len() as u64;
+        let bytes = change.kept().len() as u64;
         let document = self.document(doc)?;
         let is_new = document.bytes == 0;
         document.take(change, bytes);
@@ -145,7 +145,7 @@ impl<'a> Appender<'a> {
             chain: self.head.chain,
         };
         self.batch.put(self.keys.entry(seq), entry.row());
-        self.batch.put(self.keys.raw(doc, seq), change.raw());
+        self.batch.put(self.keys.raw(doc, seq), change.kept());
         self.batch
             .put(self.keys.change(doc, hash), change_row(seq, change.meta()));
         self.batch
@@ -158,7 +158,7 @@ impl<'a> Appender<'a> {
         doc: DocId,
         change: &GatedChange,
     ) -> Result<Option<Refusal>, StoreError> {
-        let bytes = change.raw().len() as u64;
+        let bytes = change.kept().len() as u64;
         let used = self.head.document_bytes;
         let documents = self.head.documents;
         let document = self.document(doc)?;
