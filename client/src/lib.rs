@@ -23,8 +23,8 @@ pub use local_state::Login;
 pub use study::StudySession;
 pub use tls::{TlsError, client_config};
 pub use vault::{
-    Answer, BlobNotTaken, CardEdit, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, Hold,
-    ImportReport, ItemShown, Joining, MediaFileError, NewCard, NewItem, NewMedia, Query, QueryError,
-    Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, Vault, VaultError,
-    VaultErrorKind, VaultResult, VerifyReport, Why,
+    Answer, BlobNotTaken, CardEdit, CardShown, ConflictShown, DayTold, DeckSummary, EventTold,
+    Hold, ImportReport, ItemShown, Joining, MediaFileError, NewCard, NewItem, NewMedia, Query,
+    QueryError, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary,
+    Undone, Vault, VaultError, VaultErrorKind, VaultResult, VerifyReport, Why,
 };

@@ -62,7 +62,7 @@ pub struct Login {
     /// User name there.
     #[n(1)]
     pub user: String,
-    /// Path of a certificate authority to trust beside the system's.
+    /// The certificates (PEM) that alone are trusted, when the person named some.
     #[n(2)]
     pub ca: Option<String>,
     /// Whether the device is logged in; a logged-out device keeps its outbox.

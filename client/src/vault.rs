@@ -40,8 +40,8 @@ pub use join::Joining;
 pub use query::{Query, QueryError};
 pub use view::{
     BlobNotTaken, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, ImportReport,
-    ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone,
-    VerifyReport, Why,
+    ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary,
+    Undone, VerifyReport, Why,
 };
 pub(crate) use why::grade_name;
 

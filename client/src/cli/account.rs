@@ -20,11 +20,11 @@ const CA_BYTES_MAX: u64 = 1024 * 1024;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum AccountCommand {
-    /// Make an account at a server
+    /// Make an account at a server; a vault here that has none joins it
     Register {
         #[command(flatten)]
         server: ServerArgs,
-        /// Log this device in at once
+        /// Fail unless this device can be logged in at once
         #[arg(long)]
         login: bool,
     },
@@ -101,8 +101,9 @@ fn register(mut desk: Desk<'_>, args: &ServerArgs, login: bool) -> Outcome {
     let mut vault = if login {
         Some(free_vault(&desk)?)
     } else {
-        None
+        unjoined_vault(&desk)?
     };
+    let login = vault.is_some();
     let password = secret::new_password(args.password_stdin)?;
     let credentials = Credentials {
         user: &args.user,
@@ -145,6 +146,15 @@ fn free_vault(desk: &Desk<'_>) -> Outcome<Vault> {
             login.user, login.url
         ))
         .hint("register without --login, or first: memoryvault account logout")),
+    }
+}
+
+/// The vault here, if there is one and it never belonged to an account.
+fn unjoined_vault(desk: &Desk<'_>) -> Outcome<Option<Vault>> {
+    match desk.open() {
+        Ok(vault) => Ok(Some(vault).filter(|vault| vault.last_login().is_none())),
+        Err(failure) if failure.kind() == Kind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -19,7 +19,7 @@ fn print(screen: &mut Screen, status: &Status) {
         ("Decks", grouped(status.decks)),
         ("Cards", grouped(status.cards)),
         ("Due now", due),
-        ("Reviews", grouped(status.events)),
+        ("Events", grouped(status.events)),
         ("Media", media(status)),
         (
             "Choices",
