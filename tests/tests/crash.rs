@@ -10,35 +10,39 @@ mod model;
 mod work;
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::Instant;
 
 use tests::{Device, Server, settle};
 
 use model::Model;
-use work::{Dice, Step, Victim};
+use work::{Deed, Dice, Pace, Step, Victim};
 
 /// A fresh world after so many rounds, so that one bad state is not dragged along for hours.
 const ROUNDS_A_WORLD: u64 = 25;
+
+/// What the pace calls all the work of a round.
+const WORK: &str = "work of a round";
 
 #[test]
 fn nothing_acknowledged_is_lost_by_kill_9() {
     let rounds = from_environment("MEMORYVAULT_CRASH_ROUNDS").unwrap_or(6);
     let seed = from_environment("MEMORYVAULT_CRASH_SEED").unwrap_or_else(seed_of_the_clock);
     println!("crash: {rounds} rounds, MEMORYVAULT_CRASH_SEED={seed}");
+    let mut tally = Tally::default();
     let mut world = World::new();
     for round in 0..rounds {
         if round > 0 && round % ROUNDS_A_WORLD == 0 {
             world = World::new();
         }
         let mut dice = Dice::new(seed.wrapping_add(round));
-        world.round(&mut dice, round);
+        world.round(&mut dice, round, &mut tally);
     }
     println!(
-        "crash: {rounds} rounds, {} commands killed, {} syncs cut, nothing lost",
-        world.killed, world.cut
+        "crash: {rounds} rounds, {} commands killed, {} syncs cut by the server's death, nothing lost",
+        tally.killed, tally.cut
     );
     assert!(
-        rounds < 20 || world.killed > 0,
+        rounds < 20 || (tally.killed > 0 && tally.cut > 0),
         "no kill ever hit a command: the delays are wrong"
     );
 }
@@ -62,8 +66,14 @@ struct World {
     devices: [Device; 2],
     deck: String,
     model: Model,
+}
+
+/// What happened over all worlds.
+#[derive(Debug, Default)]
+struct Tally {
     killed: u64,
     cut: u64,
+    pace: Pace,
 }
 
 impl World {
@@ -89,50 +99,23 @@ impl World {
             devices,
             deck,
             model,
-            killed: 0,
-            cut: 0,
         }
     }
 
-    fn round(&mut self, dice: &mut Dice, round: u64) {
+    fn round(&mut self, dice: &mut Dice, round: u64, tally: &mut Tally) {
         let victim = Victim::roll(dice);
         let plans = [0, 1].map(|device| work::plan(dice, &self.model, device, round));
         println!("crash: round {round}, {victim:?}");
-        let kill_server_after = Duration::from_micros(dice.below(400_000));
-        let (server, deck) = (&mut self.server, self.deck.as_str());
-        let devices = &self.devices;
-        let done: Vec<Vec<Step>> = std::thread::scope(|scope| {
-            let (sender, ended) = mpsc::channel();
-            let threads: Vec<_> = plans
-                .into_iter()
-                .enumerate()
-                .map(|(at, plan)| {
-                    let sender = sender.clone();
-                    scope.spawn(move || {
-                        let steps = work::run(&devices[at], deck, plan, victim.delay_for(at));
-                        // Nobody listens when it is not the server that is killed.
-                        sender.send(()).unwrap_or_default();
-                        steps
-                    })
-                })
-                .collect();
-            if victim == Victim::Server {
-                work::wait(kill_server_after, threads.len(), &ended);
-                server.kill();
+        let start = Instant::now();
+        for step in self.work(plans, victim, &tally.pace) {
+            tally.killed += u64::from(step.code < 0);
+            tally.cut += u64::from(step.code == 7);
+            if step.code == 0 {
+                tally.pace.learn(step.deed.kind(), step.took);
             }
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("a device's commands ran"))
-                .collect()
-        });
-        if victim == Victim::Server {
-            server.restart();
-        }
-        for step in done.into_iter().flatten() {
-            self.killed += u64::from(step.code < 0);
-            self.cut += u64::from(step.code == 7);
             self.model.take(step);
         }
+        tally.pace.learn(WORK, start.elapsed());
         for device in &self.devices {
             device.run(&["verify"]).ok();
         }
@@ -143,5 +126,39 @@ impl World {
         }
         // Killed or not, a second look agrees: nothing was left half done for later.
         assert!(self.server.is_alive(), "the server outlives its clients");
+    }
+
+    /// Both devices at once, and the killing.
+    fn work(&mut self, plans: [Vec<Deed>; 2], victim: Victim, pace: &Pace) -> Vec<Step> {
+        let (server, devices, deck) = (&mut self.server, &self.devices, self.deck.as_str());
+        let done = std::thread::scope(|scope| {
+            let (sender, ended) = mpsc::channel();
+            let threads: Vec<_> = plans
+                .into_iter()
+                .zip(devices)
+                .enumerate()
+                .map(|(at, (plan, device))| {
+                    let sender = sender.clone();
+                    scope.spawn(move || {
+                        let steps = work::run(device, deck, plan, victim.of_device(at), pace);
+                        // Nobody listens when it is not the server that is killed.
+                        sender.send(()).unwrap_or_default();
+                        steps
+                    })
+                })
+                .collect();
+            if let Victim::Server { part } = victim {
+                work::wait(pace.moment(WORK, part), threads.len(), &ended);
+                server.kill();
+            }
+            let steps = threads
+                .into_iter()
+                .map(|thread| thread.join().expect("a device's commands ran"));
+            steps.flatten().collect()
+        });
+        if matches!(victim, Victim::Server { .. }) {
+            server.restart();
+        }
+        done
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tests::{Device, number, png, side_texts, tags, text};
+use tests::{Device, number, side_texts, tags, text};
 
-use super::work::{Deed, Step};
+use super::work::{Deed, Step, picture};
 
 pub const SIDES: [&str; 2] = ["front", "back"];
 
@@ -37,7 +37,7 @@ impl Model {
             id,
             Card {
                 texts,
-                blob: media.map(png),
+                blob: media.map(picture),
                 ..Card::default()
             },
         );

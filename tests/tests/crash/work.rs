@@ -1,9 +1,10 @@
 //! What the two devices do in a round, and who is killed when.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use tests::{Device, Output, png, random_bytes, text};
+use tests::{Device, Output, noise_png, png, random_bytes, text};
 
 use super::model::{Model, SIDES};
 
@@ -38,47 +39,67 @@ impl Dice {
 
 const GRADES: [&str; 4] = ["again", "hard", "good", "easy"];
 
-/// Who is killed in a round.
+/// Who is killed in a round. `part` of 1 000 is how far into its usual time the kill comes; a little beyond it as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Victim {
-    Server,
-    /// The first device's or the second's command of that number, after that long.
+    /// The server, so far into the devices' work.
+    Server { part: u32 },
+    /// The first device's or the second's command of that number.
     Command {
         device: usize,
         command: usize,
-        after: Duration,
+        part: u32,
     },
 }
 
 impl Victim {
     pub fn roll(dice: &mut Dice) -> Self {
+        let part = u32::try_from(dice.below(1_100)).expect("a part fits");
         if dice.below(3) == 0 {
-            return Self::Server;
+            return Self::Server { part };
         }
-        let device = usize::try_from(dice.below(2)).expect("0 or 1");
-        let command = usize::try_from(dice.below(4)).expect("0 to 3");
-        // Short ones hit the start and the open, long ones the commit and the sync.
-        let longest_us = if dice.below(2) == 0 { 60_000 } else { 300_000 };
-        let after = Duration::from_micros(dice.below(longest_us));
         Self::Command {
-            device,
-            command,
-            after,
+            device: usize::try_from(dice.below(2)).expect("0 or 1"),
+            command: usize::try_from(dice.below(COMMANDS)).expect("0 to 3"),
+            part,
         }
     }
 
     /// Which command of that device is killed, and when.
-    pub fn delay_for(self, at: usize) -> Option<(usize, Duration)> {
+    pub fn of_device(self, at: usize) -> Option<(usize, u32)> {
         match self {
             Self::Command {
                 device,
                 command,
-                after,
-            } if device == at => Some((command, after)),
+                part,
+            } if device == at => Some((command, part)),
             _ => None,
         }
     }
 }
+
+/// How long each kind of command usually takes here, so that kills hit all its parts on any machine.
+#[derive(Debug, Default, Clone)]
+pub struct Pace(BTreeMap<&'static str, Duration>);
+
+impl Pace {
+    /// The moment a kill comes.
+    pub fn moment(&self, what: &'static str, part: u32) -> Duration {
+        self.0.get(what).copied().unwrap_or(FIRST_GUESS) * part / 1_000
+    }
+
+    /// Takes one more measurement into account.
+    pub fn learn(&mut self, what: &'static str, took: Duration) {
+        let usual = self.0.entry(what).or_insert(took);
+        *usual = (*usual * 3 + took) / 4;
+    }
+}
+
+/// Before anything was measured.
+const FIRST_GUESS: Duration = Duration::from_millis(60);
+
+/// Commands of a device in a round.
+const COMMANDS: u64 = 4;
 
 /// One command of a plan.
 #[derive(Debug, Clone)]
@@ -107,11 +128,27 @@ pub enum Deed {
     Sync,
 }
 
+impl Deed {
+    /// What the pace calls it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Add { media: Some(_), .. } => "add with a picture",
+            Self::Add { media: None, .. } => "add",
+            Self::Edit { .. } | Self::Tag { .. } => "edit",
+            Self::Review { .. } => "review",
+            Self::Remove { .. } => "remove",
+            Self::Sync => "sync",
+        }
+    }
+}
+
 /// A command that ran: its end decides whether it is acknowledged.
 #[derive(Debug)]
 pub struct Step {
     pub deed: Deed,
     pub code: i32,
+    /// How long it ran.
+    pub took: Duration,
     /// The id that `add` printed.
     pub made: Option<String>,
 }
@@ -121,7 +158,8 @@ pub struct Step {
 pub fn plan(dice: &mut Dice, model: &Model, device: usize, round: u64) -> Vec<Deed> {
     let doomed = model.doomed(round);
     let cards = model.living_except(doomed.as_deref());
-    (0..4)
+    let owner = u64::try_from(device) == Ok(round % 2);
+    (0..COMMANDS)
         .map(|n| {
             let name = format!("{round}.{device}.{n}");
             let card = dice.pick(&cards);
@@ -147,13 +185,9 @@ pub fn plan(dice: &mut Dice, model: &Model, device: usize, round: u64) -> Vec<De
                     card,
                     grade: dice.pick(&GRADES),
                 },
-                8 => match &doomed {
-                    Some(doomed) if u64::try_from(device) == Ok(round % 2) && n == 3 => {
-                        Deed::Remove {
-                            card: doomed.clone(),
-                        }
-                    }
-                    _ => Deed::Sync,
+                8 if n + 1 == COMMANDS && owner => match &doomed {
+                    Some(card) => Deed::Remove { card: card.clone() },
+                    None => Deed::Sync,
                 },
                 _ => Deed::Sync,
             }
@@ -166,31 +200,43 @@ pub fn run(
     device: &Device,
     deck: &str,
     plan: Vec<Deed>,
-    kill: Option<(usize, Duration)>,
+    kill: Option<(usize, u32)>,
+    pace: &Pace,
 ) -> Vec<Step> {
     plan.into_iter()
         .enumerate()
         .map(|(at, deed)| {
             let arguments = arguments(device, deck, &deed);
+            let start = Instant::now();
             let running = device.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-            let output = match kill {
-                Some((command, after)) if command == at => running.finish_or_kill_after(after),
-                _ => running.finish(),
+            let part = kill
+                .filter(|(command, _)| *command == at)
+                .map(|(_, part)| part);
+            let output = match part {
+                Some(part) => running.finish_or_kill_after(pace.moment(deed.kind(), part)),
+                None => running.finish(),
             };
-            check_end(
-                &deed,
-                &output,
-                kill.is_some_and(|(command, _)| command == at),
-            );
-            let made = (output.code == 0 && matches!(deed, Deed::Add { .. }))
-                .then(|| text(&output.json(), "card").to_owned());
+            let took = start.elapsed();
+            check_end(&deed, &output, part.is_some());
+            let added = output.code == 0 && matches!(deed, Deed::Add { .. });
+            let made = added.then(|| text(&output.json(), "card").to_owned());
             Step {
                 deed,
                 code: output.code,
+                took,
                 made,
             }
         })
         .collect()
+}
+
+/// The picture of a card: one in six is large enough to be cut in the middle.
+pub fn picture(seed: u64) -> Vec<u8> {
+    if seed.is_multiple_of(6) {
+        noise_png(seed, 1_000, 1_500)
+    } else {
+        png(seed)
+    }
 }
 
 /// Waits until `limit` has passed or `threads` messages came: all the work is done.
@@ -231,7 +277,7 @@ fn arguments(device: &Device, deck: &str, deed: &Deed) -> Vec<String> {
         Deed::Add { front, back, media } => {
             let mut words = owned(&["add", "--deck", deck, "--front", front, "--back", back]);
             if let Some(seed) = media {
-                let file = device.file(&format!("{seed}.png"), &png(*seed));
+                let file = device.file(&format!("{seed}.png"), &picture(*seed));
                 words.extend(owned(&[
                     "--front-image",
                     &file.to_string_lossy(),
