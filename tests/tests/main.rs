@@ -18,4 +18,5 @@ mod main_job;
 mod merges;
 mod quota;
 mod recovery;
+mod rooms;
 mod wire;
