@@ -57,7 +57,7 @@ fn a_person_gets_a_table() {
         format!("{pending} changes")
     };
     let expected = format!(
-        "Device   desk\nDecks    1\nCards    1\nDue now  1 (1 new)\nReviews  0\nMedia    0 pictures and sounds\n\
+        "Device   desk\nDecks    1\nCards    1\nDue now  1 (1 new)\nEvents   0\nMedia    0 pictures and sounds\n\
          Choices  0 texts wait\nServer   none (memoryvault account login URL --user NAME)\nTo send  {changes}\n\
          State    HASH1\n"
     );
