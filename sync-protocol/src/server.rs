@@ -34,6 +34,8 @@ pub struct ServerSession {
     outputs: VecDeque<Output>,
     limits: Limits,
     quota_told: Quota,
+    /// The figures after the last stored blob, told before the blob is acknowledged.
+    quota_stored: Option<Quota>,
     accepted_ms: u64,
     heard_ms: u64,
     close_told: bool,
@@ -69,6 +71,7 @@ impl ServerSession {
             outputs: VecDeque::new(),
             limits,
             quota_told: Quota::default(),
+            quota_stored: None,
             accepted_ms: now_ms,
             heard_ms: now_ms,
             close_told: false,
@@ -240,6 +243,12 @@ impl ServerSession {
             self.quota_told = quota;
             self.transmit(quota);
         }
+    }
+
+    /// The account's figures once a blob was stored, before [`Self::handle_blob_written`] says so: a device that has nothing else to do leaves
+    /// with the acknowledgement, and should know by then how much is used.
+    pub fn handle_quota_stored(&mut self, quota: Quota, _now_ms: u64) {
+        self.quota_stored = Some(quota);
     }
 
     /// The next thing to do; take until `None` after every input.

@@ -28,8 +28,8 @@ pub(super) enum Done {
     Compared(Compared),
     Entries(Vec<LogRow>),
     Offered(Offered),
-    /// Pieces of one blob, in order, with their lengths.
-    Written(BlobHash, Vec<(usize, BlobWritten)>),
+    /// Pieces of one blob, in order, with their lengths; and the account's figures if it is whole now.
+    Written(BlobHash, Vec<(usize, BlobWritten)>, Option<Quota>),
     Found(Vec<Found>),
     Read(BlobHash, u64, BlobRead),
     Quota(Quota),
@@ -154,16 +154,21 @@ impl Jobs {
         };
         let write = move |store: &Store| {
             let now_ms = crate::clock::wall_ms();
-            pieces
+            let written = pieces
                 .iter()
                 .map(|piece| {
                     let written = store.write_blob(seat.account, seat.session, piece, now_ms)?;
                     Ok((piece.bytes.len(), written))
                 })
-                .collect::<Result<Vec<_>, _>>()
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            let is_whole = written
+                .iter()
+                .any(|(_, written)| *written == BlobWritten::Stored);
+            let quota = is_whole.then(|| store.quota(seat.account)).transpose()?;
+            Ok((written, quota))
         };
-        self.start(Lane::Blobs, write, move |written| {
-            Done::Written(hash, written)
+        self.start(Lane::Blobs, write, move |(written, quota)| {
+            Done::Written(hash, written, quota)
         });
     }
 }

@@ -208,7 +208,7 @@ impl Session {
         while let Some(done) = self.jobs.next().await {
             match done {
                 Done::Appended(appended) => self.seat.announce_head(appended.head.seq),
-                Done::Written(hash, written)
+                Done::Written(hash, written, _)
                     if written.iter().any(|piece| piece.1 == BlobWritten::Stored) =>
                 {
                     self.seat.announce_blobs(&[hash]);

@@ -150,6 +150,11 @@ impl ServerSession {
             });
         }
         let stored = std::mem::take(&mut self.uploads.stored);
+        if !stored.is_empty()
+            && let Some(quota) = self.quota_stored.take()
+        {
+            self.handle_quota(quota, now_ms);
+        }
         for hashes in stored.chunks(BLOBS_A_FRAME_MAX) {
             self.outputs
                 .push_back(Output::AnnounceBlobs(hashes.to_vec()));

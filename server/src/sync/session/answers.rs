@@ -34,7 +34,10 @@ impl Session {
             Done::Compared(compared) => machine.handle_compared(compared, now_ms),
             Done::Entries(rows) => machine.handle_entries(rows, now_ms),
             Done::Offered(offered) => self.on_offered(offered, now_ms),
-            Done::Written(hash, written) => {
+            Done::Written(hash, written, quota) => {
+                if let Some(quota) = quota {
+                    machine.handle_quota_stored(quota, now_ms);
+                }
                 for (bytes, written) in written {
                     machine.handle_blob_written(hash, bytes, written, now_ms);
                 }
