@@ -47,18 +47,24 @@ impl Vault {
         Ok(found)
     }
 
-    /// Answers `Output::ReadWants`: cards that are due soonest get their media first.
+    /// Answers `Output::ReadWants`: cards that are due soonest get their media first. What is here already is taken off the
+    /// list instead: it arrived a moment ago, or before a crash, and was not noted yet.
     ///
     /// # Errors
     /// The store fails.
     pub fn sync_read_wants(
-        &self,
+        &mut self,
         after: Option<BlobHash>,
         count_max: usize,
     ) -> VaultResult<WantPage> {
         let mut page = WantPage::default();
+        let mut here = Vec::new();
         for blob in self.listed(key::WANTS, after.map(key::want)) {
             let hash = blob?;
+            if self.blobs.has(&hash)?.is_some() {
+                here.push(hash);
+                continue;
+            }
             if page.items.len() == count_max {
                 page.more = true;
                 break;
@@ -68,6 +74,9 @@ impl Vault {
                 offset: self.blobs.part_len(&hash)?,
                 priority: self.priority(hash)?,
             });
+        }
+        if !here.is_empty() {
+            self.sync_blobs_arrived(&here)?;
         }
         Ok(page)
     }

@@ -335,6 +335,11 @@ fn media_of_cards_due_first_are_wanted_first() {
     );
     let page = relay.vaults[1].sync_read_wants(None, 1).unwrap();
     assert!(page.more && page.items[0].hash < wants[1].hash);
+    // What arrived and was not noted, as when the process was killed between the two, is not fetched again.
+    relay.vaults[1].blobs().put_bytes(&media.bytes).unwrap();
+    let wants = relay.vaults[1].sync_read_wants(None, 10).unwrap().items;
+    assert!(wants.len() == 1 && wants[0].hash != first);
+    assert_eq!(relay.vaults[1].status().unwrap().blobs_missing, 1);
 }
 
 #[test]
