@@ -14,8 +14,10 @@ use std::time::Instant;
 
 use tests::{Device, Server, settle};
 
+use crate::dice::{Dice, from_environment, seed_of_the_clock};
+
 use model::Model;
-use work::{Deed, Dice, Pace, Step, Victim};
+use work::{Deed, Pace, Step, Victim};
 
 /// A fresh world after so many rounds, so that one bad state is not dragged along for hours.
 const ROUNDS_A_WORLD: u64 = 25;
@@ -45,20 +47,6 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         rounds < 20 || (tally.killed > 0 && tally.cut > 0),
         "no kill ever hit a command: the delays are wrong"
     );
-}
-
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| {
-        text.parse()
-            .unwrap_or_else(|cause| panic!("{name}={text}: {cause}"))
-    })
-}
-
-fn seed_of_the_clock() -> u64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("the clock is after 1970");
-    u64::try_from(since.as_millis()).expect("a millisecond count fits")
 }
 
 struct World {

@@ -10,8 +10,10 @@
 )]
 
 mod accounts;
+mod backups;
 mod bad_input;
 mod crash;
+mod dice;
 mod disk_full;
 mod hostile;
 mod main_job;

@@ -4,38 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use tests::{Device, Output, noise_png, png, random_bytes, text};
+use tests::{Device, Output, noise_png, png, text};
+
+use crate::dice::Dice;
 
 use super::model::{Model, SIDES};
-
-/// A seeded source of choices.
-pub struct Dice {
-    seed: u64,
-    rolled: u64,
-}
-
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self { seed, rolled: 0 }
-    }
-
-    pub fn roll(&mut self) -> u64 {
-        self.rolled += 1;
-        let bytes = random_bytes(
-            self.seed.wrapping_mul(1_000_003).wrapping_add(self.rolled),
-            8,
-        );
-        u64::from_le_bytes(bytes.try_into().expect("eight bytes were asked for"))
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.roll() % bound
-    }
-
-    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).expect("an index fits")].clone()
-    }
-}
 
 const GRADES: [&str; 4] = ["again", "hard", "good", "easy"];
 
