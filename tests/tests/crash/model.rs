@@ -28,6 +28,8 @@ pub struct Model {
     cards: BTreeMap<String, Card>,
     /// Fronts of cards whose `add` was killed before it printed an id: they may exist.
     adds_perhaps: BTreeSet<String>,
+    /// Fronts of imported cards, and whether the import was acknowledged.
+    imported: BTreeMap<String, bool>,
 }
 
 impl Model {
@@ -106,6 +108,9 @@ impl Model {
                     &mut card.removed_perhaps
                 } = true;
             }
+            Deed::Import { fronts } => self
+                .imported
+                .extend(fronts.into_iter().map(|front| (front, done))),
             Deed::Sync => {}
         }
     }
@@ -130,14 +135,27 @@ impl Model {
                 ),
             }
         }
+        let mut others = BTreeSet::new();
         for (id, found) in shown.iter().filter(|(id, _)| !self.cards.contains_key(*id)) {
             let front = side_texts(found, "front").concat();
+            let expected = self.adds_perhaps.contains(&front) || self.imported.contains_key(&front);
+            assert!(expected, "{}: nobody added {id}: {found}", device.name());
             assert!(
-                self.adds_perhaps.contains(&front),
-                "{}: nobody added {id}: {found}",
+                others.insert(front),
+                "{}: there twice: {found}",
                 device.name()
             );
         }
+        let lost: Vec<_> = self
+            .imported
+            .iter()
+            .filter(|(front, done)| **done && !others.contains(*front))
+            .collect();
+        assert!(
+            lost.is_empty(),
+            "{}: imported and lost: {lost:?}",
+            device.name()
+        );
         assert_eq!(device.count("blobs_missing"), 0, "{}", device.name());
     }
 

@@ -71,6 +71,9 @@ impl Pace {
 /// Before anything was measured.
 const FIRST_GUESS: Duration = Duration::from_millis(60);
 
+/// Rows of an import: a commit of more than one batch.
+const IMPORT_ROWS: u64 = 120;
+
 /// Commands of a device in a round.
 const COMMANDS: u64 = 4;
 
@@ -98,6 +101,10 @@ pub enum Deed {
     Remove {
         card: String,
     },
+    /// So many rows that their commit takes several batches of the store.
+    Import {
+        fronts: Vec<String>,
+    },
     Sync,
 }
 
@@ -110,6 +117,7 @@ impl Deed {
             Self::Edit { .. } | Self::Tag { .. } => "edit",
             Self::Review { .. } => "review",
             Self::Remove { .. } => "remove",
+            Self::Import { .. } => "import",
             Self::Sync => "sync",
         }
     }
@@ -161,6 +169,11 @@ pub fn plan(dice: &mut Dice, model: &Model, device: usize, round: u64) -> Vec<De
                 8 if n + 1 == COMMANDS && owner => match &doomed {
                     Some(card) => Deed::Remove { card: card.clone() },
                     None => Deed::Sync,
+                },
+                9 if dice.below(2) == 0 => Deed::Import {
+                    fronts: (0..IMPORT_ROWS)
+                        .map(|row| format!("import {name}.{row}"))
+                        .collect(),
                 },
                 _ => Deed::Sync,
             }
@@ -266,6 +279,14 @@ fn arguments(device: &Device, deck: &str, deed: &Deed) -> Vec<String> {
         Deed::Tag { card, tag } => owned(&["card", "edit", card, "--tag", tag]),
         Deed::Review { card, grade } => owned(&["review", card, grade]),
         Deed::Remove { card } => owned(&["card", "remove", card, "--yes"]),
+        Deed::Import { fronts } => {
+            let rows: String = fronts
+                .iter()
+                .map(|front| format!("{front}\tback\n"))
+                .collect();
+            let file = device.file("import.tsv", rows.as_bytes());
+            owned(&["import", &file.to_string_lossy(), "--deck", deck])
+        }
         Deed::Sync => owned(&["sync"]),
     }
 }
