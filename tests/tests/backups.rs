@@ -113,8 +113,19 @@ impl World {
 
     fn sync(&mut self, at: usize) {
         let device = &self.devices[at];
-        device.run(&["sync"]).ok();
+        self.sync_or_log_in(device);
         self.server_facts.extend(facts(device));
+    }
+
+    /// A server put back to a time before a copy got a name of its own does not know that name's token: its person logs in again.
+    fn sync_or_log_in(&self, device: &Device) {
+        let synced = device.run(&["sync"]);
+        if synced.code == 6 {
+            device.login(&self.server.url(), "ada");
+            device.sync();
+        } else {
+            synced.ok();
+        }
     }
 
     fn back_up_server(&mut self) {
@@ -143,6 +154,9 @@ impl World {
         let mut held = self.server_facts.clone();
         held.extend(self.devices.iter().flat_map(facts));
         let devices: Vec<&Device> = self.devices.iter().collect();
+        self.devices
+            .iter()
+            .for_each(|device| self.sync_or_log_in(device));
         settle(&devices);
         for device in &self.devices {
             let shown = facts(device);
