@@ -2,7 +2,7 @@
 //! line, the rest is added; without `apply` nothing is written and the report tells what would be.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs;
 use std::path::Path;
 
 use domain::{DeckId, TagId};
@@ -116,21 +116,32 @@ fn read_table(path: &Path) -> VaultResult<Table> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(failed)?;
-    let bytes = file.metadata().map_err(failed)?.len();
-    if bytes > limit::IMPORT_BYTES_MAX {
+    let size = fs::metadata(path).map_err(failed)?.len();
+    if size > limit::IMPORT_BYTES_MAX {
         return Err(VaultError::Limit(format!(
-            "{} has {bytes} bytes and an import takes {}; split it",
+            "{} has {size} bytes and an import takes {}; split it",
             path.display(),
             limit::IMPORT_BYTES_MAX
         )));
     }
+    let text = fs::read(path).map_err(failed)?;
+    let delimiter = delimiter(path);
+    let quoting = match quotes(&text, delimiter) {
+        Ok(()) => true,
+        // Between tabs a quote is most often just a quote.
+        Err(_) if delimiter == b'\t' => false,
+        Err(why) => {
+            return Err(VaultError::Refused(format!("{}: {why}", path.display())));
+        }
+    };
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter(path))
+        .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
         .comment(None)
-        .from_reader(file);
+        .quoting(quoting)
+        .from_reader(text.as_slice());
+    let mut lines = Lines::new(&text);
     let mut table = Table::default();
     let mut columns = Columns {
         front: 0,
@@ -151,7 +162,7 @@ fn read_table(path: &Path) -> VaultResult<Table> {
                 return Err(failed(source));
             }
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.of(record.position().map_or(0, csv::Position::byte));
         if first {
             first = false;
             if let Some(named) = header(&record) {
@@ -162,6 +173,74 @@ fn read_table(path: &Path) -> VaultResult<Table> {
         table.take(&record, &columns, line)?;
     }
     Ok(table)
+}
+
+/// Whether every field that begins with a quote also ends with one; the reader would swallow the rows up to the next quote.
+fn quotes(text: &[u8], delimiter: u8) -> Result<(), String> {
+    let mut line: u64 = 1;
+    let mut opened: Option<u64> = None;
+    let mut begins = true;
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let mut bytes = text.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        line += u64::from(byte == b'\n');
+        match (opened, byte) {
+            (None, b'"') if begins => opened = Some(line),
+            (None, _) => begins = byte == delimiter || byte == b'\n' || byte == b'\r',
+            (Some(_), b'"') => match bytes.peek() {
+                Some(b'"') => {
+                    bytes.next();
+                }
+                None | Some(b'\n' | b'\r') => (opened, begins) = (None, false),
+                Some(next) if *next == delimiter => (opened, begins) = (None, false),
+                Some(_) => {
+                    return Err(format!(
+                        "in line {line} text follows a closing quote; write a quote inside a quoted field twice"
+                    ));
+                }
+            },
+            (Some(_), _) => {}
+        }
+    }
+    match opened {
+        None => Ok(()),
+        Some(line) => Err(format!(
+            "the quote opened in line {line} is never closed; close it, or put the field in quotes and write the quote twice"
+        )),
+    }
+}
+
+/// Line numbers of places in a text, asked for in rising order.
+struct Lines<'a> {
+    text: &'a [u8],
+    seen: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            seen: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of the first row at or after a byte: the reader's own count stops before the empty lines it skips.
+    fn of(&mut self, byte: u64) -> u64 {
+        let from = usize::try_from(byte).unwrap_or(usize::MAX);
+        let rest = self.text.get(from..).unwrap_or_default();
+        let empty = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b'\n' | b'\r'))
+            .count();
+        let to = from.saturating_add(empty);
+        let between = self.text.get(self.seen..to).unwrap_or_default();
+        let ends = between.iter().filter(|byte| **byte == b'\n').count();
+        self.line += u64::try_from(ends).unwrap_or(u64::MAX);
+        self.seen = to.max(self.seen);
+        self.line
+    }
 }
 
 impl Table {
@@ -309,6 +388,39 @@ mod tests {
         let table = read("a.csv", "\"two\nlines\",back\nonly\n");
         assert_eq!(table.rows[0].front, "two\nlines");
         assert_eq!(table.skipped_rows[0].line, 3);
+    }
+
+    #[test]
+    fn lines_are_counted_over_empty_ones_and_both_line_ends() {
+        for end in ["\n", "\r\n"] {
+            let text = ["a\tb", "", "", "only", "c\td", "", "alone"].join(end);
+            let lines: Vec<u64> = read("a.tsv", &text)
+                .skipped_rows
+                .iter()
+                .map(|row| row.line)
+                .collect();
+            assert_eq!(lines, [4, 7], "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_swallows_nothing() {
+        let table = read("a.tsv", "word\t\"unclosed\nx\t5\" tall\ny\tz\n");
+        let backs: Vec<&str> = table.rows.iter().map(|row| row.back.as_str()).collect();
+        assert_eq!(backs, ["\"unclosed", "5\" tall", "z"]);
+        for (text, why) in [
+            ("a,b\nw,\"open\nx,y\n", "opened in line 2"),
+            ("a,\"b\" c\n", "in line 1"),
+        ] {
+            assert!(quotes(text.as_bytes(), b',').unwrap_err().contains(why));
+        }
+        for fine in [
+            "\"a \"\"b\"\"\",c\n",
+            "5\" tall,x\r\n\"two\nlines\",y",
+            "\u{feff}\"a\",\"\"\n",
+        ] {
+            assert_eq!(quotes(fine.as_bytes(), b','), Ok(()), "{fine:?}");
+        }
     }
 
     #[test]

@@ -56,7 +56,16 @@ pub(crate) fn run(mut desk: Desk<'_>, args: ImportArgs) -> Outcome {
         .map_or(args.file.as_path(), NamedTempFile::path);
     let mut vault = desk.open()?;
     let report = vault.import_table(path, &args.deck, !args.dry_run)?;
-    desk.show(&report, |screen| print(screen, &report))
+    desk.show(&report, |screen| print(screen, &report))?;
+    if report.cards > 0 {
+        return Ok(());
+    }
+    Err(
+        Failure::failed("no row of the file became a card").hint(format!(
+            "a {suffix} file is UTF-8 text with {} between front and back; --format tsv or csv says otherwise",
+            if suffix == ".tsv" { "a tab" } else { "a comma" }
+        )),
+    )
 }
 
 /// The name's ending decides; `--format` overrides it.

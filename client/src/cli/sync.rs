@@ -118,11 +118,11 @@ fn verdict(report: &SyncReport) -> Outcome {
             report.quota_limit_bytes.unwrap_or(0),
         );
         let message = format!(
-            "the account's quota is full: {used} of {limit} bytes are used; {} ({} bytes) stay on this device only",
+            "over the account's quota: {used} of {limit} bytes are used; {} ({} bytes) did not fit and stay on this device only",
             blobs(report.blobs_refused),
             report.bytes_refused,
         );
-        let hint = "everything else is synced; remove pictures or sounds, or have the server's operator run \
+        let hint = "everything else is synced; have the server's operator run \
                     `memoryvault-server user quota NAME BYTES`, then memoryvault sync";
         return Err(Failure::new(Kind::Limit, message)
             .hint(hint)

@@ -25,7 +25,12 @@ impl Vault {
     /// The vault is not logged in, or the disk refuses.
     pub fn sync_begin(&mut self, repair: bool) -> VaultResult<Config> {
         self.fold_journal()?;
-        let next = IncarnationId::from_bytes(local_state::random()?);
+        // Broken off before the welcome, the same pair again: the server may have taken it already, and another pair would look
+        // like a copy of this vault.
+        let next = match self.local.next_incarnation {
+            Some(Stamp(next)) => next,
+            None => IncarnationId::from_bytes(local_state::random()?),
+        };
         let repair = repair || self.local.repairs_due > 0;
         self.repairing = false;
         self.write(|tx| {

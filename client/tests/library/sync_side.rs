@@ -153,17 +153,17 @@ fn the_incarnation_turns_with_every_session_and_survives_a_lost_answer() {
     relay.reopen(0);
     let again = relay.vaults[0].sync_begin(true).unwrap();
     assert_eq!(first.incarnation, again.incarnation);
-    assert!(again.repair && first.next_incarnation != again.next_incarnation);
+    // The server may have taken the pair and its answer been lost: another pair would look like a copy.
+    assert!(again.repair && first.next_incarnation == again.next_incarnation);
     let welcome = Welcomed {
         incarnation: again.next_incarnation,
         ..welcome(&relay.vaults[0], None)
     };
     relay.vaults[0].sync_welcomed(&welcome).unwrap();
     relay.reopen(0);
-    assert_eq!(
-        relay.vaults[0].sync_begin(false).unwrap().incarnation,
-        again.next_incarnation
-    );
+    let later = relay.vaults[0].sync_begin(false).unwrap();
+    assert_eq!(later.incarnation, again.next_incarnation);
+    assert_ne!(later.next_incarnation, again.next_incarnation);
     let status = relay.vaults[0].status().unwrap();
     assert_eq!(
         (
