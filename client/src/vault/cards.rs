@@ -11,7 +11,7 @@ use media::Content;
 use super::input::{CardEdit, NewCard, NewItem, NewMedia};
 use super::refresh::{Reading, Scope};
 use super::write::Tx;
-use super::{Vault, VaultError, VaultResult, lookup};
+use super::{ItemShown, Vault, VaultError, VaultResult, lookup};
 use crate::index::{DeckRow, ReadRows, key};
 use crate::limit;
 use crate::local_state::{self, OpenPage};
@@ -67,6 +67,14 @@ impl Vault {
     /// # Errors
     /// There is no such card, or a text is too long.
     pub fn card_edit(&mut self, card: CardId, edit: &CardEdit) -> VaultResult<()> {
+        let blank = edit
+            .front
+            .as_ref()
+            .is_some_and(|text| text.trim().is_empty());
+        let only_text = |item: &ItemShown| matches!(item, ItemShown::Text { .. });
+        if blank && self.card(card)?.front.iter().all(only_text) {
+            return Err(nothing_on_front());
+        }
         self.write(|tx| {
             let add = tx.tags(&edit.tags)?;
             let remove: Vec<TagId> = edit
@@ -139,10 +147,9 @@ impl Vault {
     }
 
     fn prepare_one(&self, card: &NewCard, number: usize, now_ms: u64) -> VaultResult<Prepared> {
-        if card.front.is_empty() {
-            return Err(VaultError::Refused(
-                "a card needs something on its front".to_owned(),
-            ));
+        let blank = |item: &NewItem| matches!(item, NewItem::Text(text) if text.trim().is_empty());
+        if card.front.iter().all(blank) {
+            return Err(nothing_on_front());
         }
         let side = |items: &[NewItem]| {
             items
@@ -193,6 +200,10 @@ impl Vault {
         item.check()?;
         Ok(item)
     }
+}
+
+fn nothing_on_front() -> VaultError {
+    VaultError::Refused("a card needs something on its front".to_owned())
 }
 
 impl Tx<'_> {

@@ -8,7 +8,7 @@ use client::{
 };
 use domain::CardId;
 
-use crate::relay::{alone, fixture, noon, texts};
+use crate::relay::{Relay, alone, fixture, noon, texts};
 
 fn list(vault: &Vault, query: &str) -> Vec<CardShown> {
     let mut found = Vec::new();
@@ -324,4 +324,20 @@ fn a_rebuilt_index_is_the_same_and_a_damaged_one_is_told() {
         (digest, shown)
     );
     assert_eq!(vault.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn a_front_of_nothing_but_blanks_is_refused() {
+    let mut relay = Relay::new(1);
+    let vault = &mut relay.vaults[0];
+    let deck = vault.deck_add("D").unwrap();
+    let refused = |error: VaultError| assert!(error.to_string().contains("on its front"));
+    refused(vault.add_card(&texts(deck, " ", "back")).unwrap_err());
+    let id = vault.add_card(&texts(deck, "front", "back")).unwrap();
+    let edit = CardEdit {
+        front: Some("\t".to_owned()),
+        ..CardEdit::default()
+    };
+    refused(vault.card_edit(id, &edit).unwrap_err());
+    assert_eq!(vault.card(id).unwrap().reviews, 0);
 }
