@@ -132,10 +132,11 @@ pub struct VaultStore {
 }
 
 impl VaultStore {
-    /// Whether `dir` holds a vault whose making was finished.
+    /// Whether `dir` holds a vault whose making was finished: `vault.toml` says so, and if that was lost, the daily copy that only a
+    /// finished vault has.
     #[must_use]
     pub fn is_made(dir: &Path) -> bool {
-        made_file(dir).exists()
+        made_file(dir).exists() || export::exists(dir)
     }
 
     /// Makes an empty vault store in `dir`. It counts as a vault once [`VaultStore::finish`] is called; what an interrupted making
@@ -168,7 +169,14 @@ impl VaultStore {
             .into());
         }
         let lock = VaultLock::acquire(dir, &options.who, options.kind, options.wait)?;
-        let kv = Kv::open(&kv_dir(dir), KvOptions::device())?;
+        let kv = Kv::open(&kv_dir(dir), KvOptions::device()).map_err(|e| match e {
+            KvError::Missing { dir: gone } if Self::is_made(dir) => KvError::Damaged {
+                dir: gone.clone(),
+                moved_to: gone,
+                reason: "its identity is gone".to_owned(),
+            },
+            other => other,
+        })?;
         if kv.get(rows::FORMAT)?.as_deref() != Some(rows::FORMAT_NOW) {
             let reason = "it was never finished, or a later version wrote it".to_owned();
             return Err(KvError::Damaged {
@@ -178,7 +186,11 @@ impl VaultStore {
             }
             .into());
         }
-        Self::assemble(dir, options, kv, lock)
+        let store = Self::assemble(dir, options, kv, lock)?;
+        if !made_file(dir).exists() {
+            store.finish()?;
+        }
+        Ok(store)
     }
 
     /// Writes `vault.toml`, the sign that everything a vault begins with is on the disk.

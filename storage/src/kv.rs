@@ -103,11 +103,7 @@ impl Kv {
                 dir: dir.to_path_buf(),
             });
         }
-        let mut id = [0_u8; 16];
-        getrandom::fill(&mut id).map_err(|e| {
-            KvError::io("draw randomness for", dir)(std::io::Error::other(e.to_string()))
-        })?;
-        let id = id.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let id = open::fresh_id(dir)?;
         let opened = open::create(&layout, &id, options.cache_bytes)?;
         Self::start(layout, id, opened)
     }
@@ -127,15 +123,18 @@ impl Kv {
         Self::start(layout, id, opened)
     }
 
-    /// Starts over under the same identity after [`KvError::Damaged`]: an empty store that the caller fills from its other sources.
+    /// Starts over after [`KvError::Damaged`], under the same identity if that still reads: an empty store that the caller fills from its
+    /// other sources.
     ///
     /// # Errors
-    /// [`KvError::Missing`] when there never was a store.
+    /// When the disk refuses.
     pub fn recreate(dir: &Path, options: KvOptions) -> Result<Self, KvError> {
         let layout = Layout::new(dir);
-        let id = layout.id()?.ok_or_else(|| KvError::Missing {
-            dir: dir.to_path_buf(),
-        })?;
+        let id = match layout.id() {
+            Ok(Some(id)) => id,
+            Ok(None) | Err(KvError::Damaged { .. }) => open::fresh_id(dir)?,
+            Err(e) => return Err(e),
+        };
         let opened = open::create(&layout, &id, options.cache_bytes)?;
         Self::start(layout, id, opened)
     }

@@ -77,6 +77,11 @@ pub(super) fn read(vault: &Path) -> Vec<Entry> {
     }
 }
 
+/// Whether there is a copy.
+pub(super) fn exists(vault: &Path) -> bool {
+    path(vault).exists()
+}
+
 fn path(vault: &Path) -> PathBuf {
     vault.join("export")
 }

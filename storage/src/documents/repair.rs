@@ -126,7 +126,7 @@ fn under<'a>(
 fn set_damaged_aside(vault: &Path) -> Result<Vec<std::path::PathBuf>, StoreError> {
     let dir = kv_dir(vault);
     match Kv::open(&dir, KvOptions::device()) {
-        Err(KvError::Damaged { .. }) => {}
+        Err(KvError::Damaged { .. } | KvError::Missing { .. }) => {}
         Err(e) => return Err(e.into()),
         Ok(kv) => drop(kv),
     }

@@ -54,7 +54,9 @@ impl Layout {
         let bytes = durable::read(&path).map_err(KvError::io("read", &path))?;
         bytes
             .map(|bytes| {
-                parse_id(&bytes).ok_or_else(|| KvError::Corrupt {
+                parse_id(&bytes).ok_or_else(|| KvError::Damaged {
+                    dir: self.dir.clone(),
+                    moved_to: self.dir.clone(),
                     reason: format!("{} is not a store id", path.display()),
                 })
             })
@@ -76,6 +78,14 @@ pub(crate) enum EngineError {
     Refused(io::Error),
     /// The files cannot be read.
     Unreadable(String),
+}
+
+/// An identity for a new store.
+pub(crate) fn fresh_id(dir: &Path) -> Result<String, KvError> {
+    let mut id = [0_u8; 16];
+    getrandom::fill(&mut id)
+        .map_err(|e| KvError::io("draw randomness for", dir)(io::Error::other(e.to_string())))?;
+    Ok(id.iter().map(|b| format!("{b:02x}")).collect())
 }
 
 /// Makes the engine's files for a store with this id. The side file comes last: without it nothing was ever acknowledged.
