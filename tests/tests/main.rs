@@ -13,6 +13,7 @@ mod accounts;
 mod backups;
 mod bad_input;
 mod crash;
+mod damage;
 mod dice;
 mod disk_full;
 mod hostile;
