@@ -1,5 +1,6 @@
 //! Damage on a device's disk: whatever file is cut, flipped or gone, the vault says so or is as it was; a repair and a sync bring everything back.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tests::{Device, Server, png, settle};
@@ -195,9 +196,9 @@ fn kind_of(file: &Path) -> String {
     }
 }
 
-/// One file of each kind, relative to the vault.
+/// One file of each kind, relative to the vault; of a document's files those in use, which are of the highest generation.
 fn files_of(vault: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut folders = vec![vault.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
@@ -207,12 +208,20 @@ fn files_of(vault: &Path) -> Vec<PathBuf> {
                 continue;
             }
             let file = path.strip_prefix(vault).unwrap().to_path_buf();
-            let is_new = found.iter().all(|known| kind_of(known) != kind_of(&file));
-            if is_new && file != Path::new("LOCK") && std::fs::metadata(&path).unwrap().len() > 0 {
-                found.push(file);
+            if file == Path::new("LOCK") || std::fs::metadata(&path).unwrap().len() == 0 {
+                continue;
+            }
+            let known = found.entry(kind_of(&file)).or_insert_with(|| file.clone());
+            if generation_of(&file) > generation_of(known) {
+                *known = file;
             }
         }
     }
-    found.sort();
-    found
+    found.into_values().collect()
+}
+
+fn generation_of(file: &Path) -> u64 {
+    file.file_stem()
+        .and_then(|stem| stem.to_str()?.parse().ok())
+        .unwrap_or(0)
 }
