@@ -1,7 +1,9 @@
 //! The main job: devices with their own vaults work offline, a server merges them, pictures and sounds arrive, nothing is lost.
 
+use serde_json::Value;
 use tests::{
-    Device, Server, ServerOptions, agree, number, png, settle, side_texts, tags, text, wav,
+    Device, Running, Server, ServerOptions, agree, noise_png, number, png, settle, side_texts,
+    tags, text, wav,
 };
 
 #[test]
@@ -326,4 +328,116 @@ fn plain_http_beyond_loopback_is_refused() {
         answer.stderr.contains("https"),
         "the message says what to do: {answer:?}"
     );
+}
+
+#[test]
+fn two_devices_that_stay_connected_see_each_other_at_once() {
+    let mut server = Server::new();
+    let (phone, laptop) = (Device::new("phone"), Device::new("laptop"));
+    phone.register(&server.url(), "ada");
+    let deck = phone.add_deck("Capitals");
+    phone.sync();
+    laptop.login(&server.url(), "ada");
+    let mut watching = laptop.start_reading(&["sync", "--watch"]);
+    until_event(&mut watching, |event| text(event, "event") == "settled");
+
+    let file = phone.file("flag.png", &png(1));
+    phone.add(&[
+        "--deck",
+        &deck,
+        "--front-image",
+        file.to_str().unwrap(),
+        "--alt",
+        "flag",
+        "--back",
+        "x",
+    ]);
+    phone.sync();
+    until_event(&mut watching, |event| {
+        text(event, "event") == "settled" && number(event, "blobs_received") == 1
+    });
+    // Another command meanwhile is told who holds the vault, at once.
+    let held = laptop.run(&["status"]);
+    assert_ne!(held.code, 0, "{held:?}");
+    assert!(held.stderr.contains("sync --watch"), "{held:?}");
+
+    // The server goes away and comes back: the watch connects again by itself.
+    server.kill();
+    until_event(&mut watching, |event| text(event, "event") == "waiting");
+    server.restart();
+    phone.add_card(&deck, "after the restart", "x");
+    phone.sync();
+    until_event(&mut watching, |event| {
+        text(event, "event") == "settled" && number(event, "pulled") > 0
+    });
+    watching.interrupt();
+    assert_eq!(watching.finish().code, 130);
+    assert_eq!(laptop.count("cards"), 2);
+    settle(&[&phone, &laptop]);
+    assert_eq!(laptop.count("blobs_missing"), 0);
+    laptop.verify_clean();
+}
+
+#[test]
+fn commands_at_once_wait_for_each_other() {
+    let phone = Device::new("phone");
+    let deck = phone.add_deck("Capitals");
+    std::thread::scope(|scope| {
+        for n in 0..6 {
+            let (phone, deck) = (&phone, &deck);
+            scope.spawn(move || phone.add_card(deck, &format!("card {n}"), "x"));
+        }
+    });
+    assert_eq!(phone.count("cards"), 6);
+    phone.verify_clean();
+}
+
+#[test]
+fn large_pictures_and_long_sounds_arrive_whole() {
+    let server = Server::new();
+    let (phone, laptop) = (Device::new("phone"), Device::new("laptop"));
+    phone.register(&server.url(), "ada");
+    laptop.login(&server.url(), "ada");
+    let deck = phone.add_deck("Large");
+    let picture = noise_png(1, 3_000, 3_000);
+    let sound = wav(2, 290_000);
+    let files = [
+        ("--front-image", phone.file("picture.png", &picture)),
+        ("--back-audio", phone.file("sound.wav", &sound)),
+    ];
+    for (option, file) in &files {
+        phone.add(&[
+            "--deck",
+            &deck,
+            "--front",
+            "x",
+            option,
+            file.to_str().unwrap(),
+            "--alt",
+            "noise",
+            "--back",
+            "y",
+        ]);
+    }
+    assert_eq!(number(&phone.sync(), "blobs_sent"), 2);
+    assert_eq!(number(&laptop.sync(), "blobs_received"), 2);
+    agree(&[&phone, &laptop]);
+    for bytes in [&picture, &sound] {
+        let hash = blake3::hash(bytes).to_hex();
+        assert_eq!(laptop.blob(hash.as_str()).as_ref(), Some(bytes));
+    }
+}
+
+/// Reads what a watch says until an event is the awaited one.
+#[track_caller]
+fn until_event(watching: &mut Running, is_awaited: impl Fn(&Value) -> bool) {
+    let mut said = Vec::new();
+    while let Some(line) = watching.line() {
+        let event = serde_json::from_str(&line).unwrap_or_else(|cause| panic!("{line:?}: {cause}"));
+        if is_awaited(&event) {
+            return;
+        }
+        said.push(event);
+    }
+    panic!("the watch ended: {said:#?}");
 }
