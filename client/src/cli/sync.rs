@@ -193,8 +193,7 @@ impl Teller {
             SyncEvent::NewIdentity => {
                 screen.note("This vault is a copy of one that went on elsewhere; it is a device of its own from now on.");
             }
-            SyncEvent::Repairing => screen
-                .note("The server does not know all that was synced before; comparing everything."),
+            SyncEvent::Repairing => screen.note("Comparing everything with the server."),
             SyncEvent::BlobFailed { blob, why } => {
                 screen.warn(format!("{blob} did not come across: {why:?}"))
             }
