@@ -136,11 +136,13 @@ fn a_full_disk_under_the_server_loses_nothing() {
         (1, 0)
     );
 
-    // Killed while full, started while full or once there is space: what it acknowledged is there.
+    // Killed while full and started while still full: it starts, says why it cannot sync, and goes on once there is space.
     disk.fill_leaving(0);
     server.kill();
-    disk.empty();
     server.restart();
+    let answer = laptop.run(&["sync"]).fails_with(7);
+    assert!(answer.stderr.contains("full"), "{answer:?}");
+    disk.empty();
     let tablet = Device::new("tablet");
     tablet.login(&server.url(), "ada");
     settle(&[&phone, &laptop, &tablet]);
