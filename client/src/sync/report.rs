@@ -22,6 +22,8 @@ pub struct SyncReport {
     pub bytes_received: u64,
     /// From connecting until nothing was left to do.
     pub duration_ms: u64,
+    /// The same in microseconds: a sync without news takes less than a millisecond.
+    pub duration_us: u64,
     /// Changes that the server did not take; they stay on this device and are tried again.
     pub changes_refused: u64,
     /// Blobs that the server did not take; they stay on this device and are tried again.

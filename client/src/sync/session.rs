@@ -259,6 +259,8 @@ impl Session {
         self.count(counters);
         self.ended.settled = true;
         self.ended.report.duration_ms = self.now_ms();
+        self.ended.report.duration_us =
+            u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.ended.report.blobs_missing = count(self.missing.len());
         if self.watch {
             let report = self.ended.report.clone();
