@@ -42,6 +42,10 @@ crash rounds="200":
 demo:
     ./demo.sh
 
+# A vault of any size for measurements: just make-vault --cards 100000 --events 1000000 DIR
+make-vault *arguments:
+    cargo run --release --locked -p bench --bin make-vault -- {{arguments}}
+
 # Ours and Anki's side by side, in one run (fetches Anki from PyPI into a cache)
 bench-anki *arguments:
     bench/anki.sh {{arguments}}
