@@ -12,6 +12,7 @@ mod import;
 mod index;
 mod limit;
 mod local_state;
+mod shared;
 mod study;
 pub mod sync;
 mod tls;
@@ -20,6 +21,7 @@ mod vault;
 pub use clock::{Clock, Moment, offset_at, parse_moment};
 pub use limit::SKEW_WARN_MS;
 pub use local_state::Login;
+pub use shared::{SharedVault, VaultTurn};
 pub use study::StudySession;
 pub use tls::{TlsError, client_config};
 pub use vault::{

@@ -3,18 +3,20 @@
 //!
 //! Three kinds of threads work together:
 //!
-//! - the caller's thread keeps the vault and does what the session asks of it, one thing after another (`store`);
+//! - the caller's thread does on the vault what the session asks of it, one thing after another (`store`), taking a turn
+//!   for each, so that other threads may work on the vault between two of them;
 //! - one network thread runs a single-threaded tokio runtime with the socket and the session (`session`, `socket`);
 //! - a few threads read and write pieces of blobs, so that many small ones share the disk's flushes (`blobs`).
 //!
 //! A crash at any point loses at most bytes that were under way: the session acknowledges what the vault has flushed, and
-//! what was not acknowledged is sent again. Everything the network thread asks of the vault goes through one queue
-//! ([`store`]), which is also where a later local socket puts the requests of other commands while `--watch` runs.
+//! what was not acknowledged is sent again. A vault has one sync at a time: whoever wants one while another thread stays
+//! connected asks that one for a round (`round`).
 
 mod blobs;
 mod control;
 mod error;
 mod report;
+mod round;
 mod session;
 mod socket;
 mod store;
@@ -24,6 +26,7 @@ use std::thread;
 
 use crate::Vault;
 use crate::account::{ServerAddress, Token};
+use crate::shared::{Claim, RunningSync, SharedVault};
 use crate::tls;
 use store::StoreQueue;
 
@@ -47,12 +50,42 @@ pub struct SyncOptions {
 /// # Errors
 /// [`SyncError`] tells what ended it. Whatever it is, the vault is consistent and local work is saved.
 pub fn sync(
-    vault: &mut Vault,
+    vault: &SharedVault,
     options: &SyncOptions,
     each: &mut dyn FnMut(SyncEvent),
 ) -> Result<SyncReport, SyncError> {
-    let line = line_of(vault)?;
-    let blobs = vault.blobs().clone();
+    let this = RunningSync {
+        control: options.control.clone(),
+        watch: options.watch,
+    };
+    loop {
+        match vault.claim_sync(&this) {
+            Claim::Mine(_claim) => {
+                let ended = run(vault, options, each);
+                // Whoever waits for a round learns by a sync of their own why this one ended.
+                options.control.close_rounds();
+                return ended;
+            }
+            Claim::Watched(_) if options.watch => return Err(SyncError::Watched),
+            Claim::Watched(watch) => {
+                let answer = round::ask(&watch, options.repair, &options.control, each);
+                if let Some(ended) = answer {
+                    return ended;
+                }
+            }
+        }
+    }
+}
+
+fn run(
+    vault: &SharedVault,
+    options: &SyncOptions,
+    each: &mut dyn FnMut(SyncEvent),
+) -> Result<SyncReport, SyncError> {
+    let (line, blobs) = {
+        let vault = vault.lock_for_sync();
+        (line_of(&vault)?, vault.blobs().clone())
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

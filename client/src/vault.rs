@@ -70,6 +70,8 @@ pub struct Vault {
     clock: Clock,
     /// The session under way is a repair that the server has not ended yet.
     repairing: bool,
+    /// Commits since it was opened.
+    writes: u64,
 }
 
 impl Vault {
@@ -98,6 +100,7 @@ impl Vault {
             settings: Arc::default(),
             clock,
             repairing: false,
+            writes: 0,
         };
         vault.write(|tx| {
             local_state::write(&mut tx.writer, &tx.local);
@@ -128,6 +131,7 @@ impl Vault {
             settings,
             clock: Clock::System,
             repairing: false,
+            writes: 0,
         };
         vault.resume_rebuild()?;
         // A short journal may wait: it is durable, and a change for every single review would cost more than it is worth.
@@ -171,6 +175,11 @@ impl Vault {
     /// The vault: the account's, once joined.
     pub fn vault_id(&self) -> VaultId {
         self.local.vault
+    }
+
+    /// Counts the commits since the vault was opened.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes
     }
 
     pub(crate) fn store(&self) -> &VaultStore {

@@ -210,6 +210,8 @@ impl From<SyncError> for Failure {
             SyncError::Interrupted => {
                 Failure::new(Kind::Interrupted, words).hint("memoryvault sync goes on from here")
             }
+            SyncError::Watched => Failure::failed(words)
+                .hint("memoryvault sync, without --watch, asks the one that runs for a round"),
             SyncError::System(_) | SyncError::Failed(_) => {
                 Failure::failed(words).hint("memoryvault sync")
             }

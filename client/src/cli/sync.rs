@@ -1,7 +1,7 @@
 //! `memoryvault sync`: runs the library's sync and tells what it did; with `--watch` it goes on telling.
 
 use client::sync::{SyncError, SyncEvent, SyncOptions, SyncReport, sync};
-use client::{Hold, SKEW_WARN_MS};
+use client::{Hold, SKEW_WARN_MS, SharedVault};
 use serde::Serialize;
 
 use super::desk::Desk;
@@ -23,7 +23,7 @@ pub(crate) struct SyncArgs {
 
 pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
     let hold = if args.watch { Hold::Long } else { Hold::Short };
-    let mut vault = desk.open_as(hold)?;
+    let vault = SharedVault::new(desk.open_as(hold)?);
     let options = SyncOptions {
         watch: args.watch,
         repair: args.repair,
@@ -37,7 +37,7 @@ pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
         watch: args.watch,
         last: None,
     };
-    let ended = sync(&mut vault, &options, &mut |event| {
+    let ended = sync(&vault, &options, &mut |event| {
         teller.tell(screen, event);
         if args.watch && !screen.is_open() {
             // Nobody reads on: `memoryvault sync --watch | head -1`.

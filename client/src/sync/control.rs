@@ -1,14 +1,20 @@
 //! The handle by which other threads reach a running sync: to end it in order, or to say that there is something new.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
+
+use super::round::Round;
 
 /// Reaches a running sync from other threads; clones reach the same one.
 #[derive(Debug, Clone)]
 pub struct SyncControl {
     stop: Arc<watch::Sender<bool>>,
     changed: Arc<Notify>,
+    /// None once the sync has ended: nobody will answer.
+    rounds: Arc<Mutex<Option<VecDeque<Round>>>>,
+    round_asked: Arc<Notify>,
 }
 
 impl Default for SyncControl {
@@ -16,6 +22,8 @@ impl Default for SyncControl {
         Self {
             stop: Arc::new(watch::Sender::new(false)),
             changed: Arc::new(Notify::new()),
+            rounds: Arc::new(Mutex::new(Some(VecDeque::new()))),
+            round_asked: Arc::new(Notify::new()),
         }
     }
 }
@@ -40,5 +48,43 @@ impl SyncControl {
 
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// Asks a watch for a round; lets go of it at once when the watch has ended.
+    pub(super) fn ask_round(&self, round: Round) {
+        if let Some(rounds) = &mut *self.rounds() {
+            rounds.push_back(round);
+            self.round_asked.notify_one();
+        }
+    }
+
+    /// Returns when a round may have been asked for.
+    pub(super) async fn round_asked(&self) {
+        self.round_asked.notified().await;
+    }
+
+    /// The next round that waits, if any.
+    pub(super) fn next_round(&self) -> Option<Round> {
+        let mut rounds = self.rounds();
+        let rounds = rounds.as_mut()?;
+        let next = rounds.pop_front();
+        if !rounds.is_empty() {
+            self.round_asked.notify_one();
+        }
+        next
+    }
+
+    /// Whether a round that is asked for will be answered.
+    pub(crate) fn takes_rounds(&self) -> bool {
+        self.rounds().is_some()
+    }
+
+    /// Lets go of those who wait: the watch has ended.
+    pub(super) fn close_rounds(&self) {
+        *self.rounds() = None;
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, Option<VecDeque<Round>>> {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -60,6 +60,9 @@ pub enum SyncError {
     /// Told to stop.
     #[error("stopped before everything was synced")]
     Interrupted,
+    /// Another thread stays connected already.
+    #[error("this vault is being synced already")]
+    Watched,
     /// A fault of this program.
     #[error("the sync failed: {0}")]
     Failed(String),

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::blobs::{BlobPool, Piece};
 use super::control::SyncControl;
+use super::round::Round;
 use super::socket::{Reader, Received, Writer};
 use super::store::StoreQueue;
 use super::{SyncError, SyncEvent, SyncOptions, SyncReport};
@@ -61,6 +62,10 @@ pub(super) struct Ended {
     pub(super) token: Option<Token>,
     /// What ended it, unless it was done.
     pub(super) error: Option<SyncError>,
+    /// It made room for a round that was asked for.
+    pub(super) round_asked: bool,
+    /// The round that this session was to be, when it did not come to its answer.
+    pub(super) round: Option<Round>,
 }
 
 /// A session under way.
@@ -117,14 +122,22 @@ impl Session {
                 settled: false,
                 token: None,
                 error: None,
+                round_asked: false,
+                round: None,
             },
             closing: None,
             broken: None,
         }
     }
 
-    /// Runs to the end, whatever it is.
-    pub(super) async fn run(mut self, mut reader: Reader, mut writer: Writer) -> Ended {
+    /// Runs to the end, whatever it is. Once nothing is left to do, `round` is answered.
+    pub(super) async fn run(
+        mut self,
+        mut reader: Reader,
+        mut writer: Writer,
+        round: Option<Round>,
+    ) -> Ended {
+        self.ended.round = round;
         let mut ping = tokio::time::interval_at(
             Instant::now() + Duration::from_millis(PING_MS),
             Duration::from_millis(PING_MS),
@@ -145,6 +158,8 @@ impl Session {
                 () = sleep_until(deadline) => self.timed_out(),
                 _ = ping.tick(), if writer.is_free() => writer.ping().await,
                 () = self.control.stopped(), if !self.stopping => self.stop(),
+                // One after another: the session under way may be a round itself.
+                () = self.control.round_asked(), if self.ended.round.is_none() => self.make_room(),
                 () = self.control.changed() => {
                     let now = self.now_ms();
                     self.machine.handle_local_changes(now);
@@ -214,6 +229,14 @@ impl Session {
         }
     }
 
+    /// Tells the caller of the sync, and who waits for this round.
+    fn tell(ended: &Ended, queue: &StoreQueue, event: SyncEvent) {
+        if let Some(round) = &ended.round {
+            round.tell(&event);
+        }
+        queue.tell(event);
+    }
+
     fn ask_vault(&mut self, output: Output) {
         self.note(&output);
         self.queue.ask(output, self.answer_to.clone());
@@ -221,16 +244,16 @@ impl Session {
 
     /// Takes from an output what the report and the listener want to know.
     fn note(&mut self, output: &Output) {
-        let report = &mut self.ended.report;
+        let ended = &mut self.ended;
+        let report = &mut ended.report;
         match output {
             Output::Welcomed(welcomed) => {
                 report.note_quota(welcomed.quota);
-                self.queue.tell(SyncEvent::Connected {
-                    clock_ahead_ms: welcomed.clock_ahead_ms,
-                });
+                let clock_ahead_ms = welcomed.clock_ahead_ms;
+                Self::tell(ended, &self.queue, SyncEvent::Connected { clock_ahead_ms });
                 if let Some(identity) = &welcomed.new_identity {
-                    self.ended.token = Token::try_from(identity.token.clone()).ok();
-                    self.queue.tell(SyncEvent::NewIdentity);
+                    ended.token = Token::try_from(identity.token.clone()).ok();
+                    Self::tell(ended, &self.queue, SyncEvent::NewIdentity);
                 }
             }
             Output::QuotaSeen(quota) => report.note_quota(*quota),
@@ -245,12 +268,10 @@ impl Session {
             }
             Output::BlobFailed { hash, why } => {
                 report.blobs_failed += 1;
-                self.queue.tell(SyncEvent::BlobFailed {
-                    blob: *hash,
-                    why: *why,
-                });
+                let (blob, why) = (*hash, *why);
+                Self::tell(ended, &self.queue, SyncEvent::BlobFailed { blob, why });
             }
-            Output::StartRepair => self.queue.tell(SyncEvent::Repairing),
+            Output::StartRepair => Self::tell(ended, &self.queue, SyncEvent::Repairing),
             _ => {}
         }
     }
@@ -265,7 +286,11 @@ impl Session {
         if self.watch {
             let report = self.ended.report.clone();
             self.queue.tell(SyncEvent::Settled(report));
-        } else if self.missing.is_empty() {
+        }
+        if self.watch && self.ended.round.is_none() {
+            return;
+        }
+        if self.missing.is_empty() {
             self.done();
         } else {
             // The server has asked the account's other devices for what it lacks: one of them may be there.
@@ -274,7 +299,18 @@ impl Session {
     }
 
     fn done(&mut self) {
-        self.machine.close(CloseCode::Done, "nothing left to do");
+        if let Some(round) = self.ended.round.take() {
+            round.end(Ok(self.ended.report.clone()));
+        }
+        if !self.watch {
+            self.machine.close(CloseCode::Done, "nothing left to do");
+        }
+    }
+
+    /// Ends this session for a new one.
+    fn make_room(&mut self) {
+        self.ended.round_asked = true;
+        self.machine.close(CloseCode::Done, "a sync was asked for");
     }
 
     fn count(&mut self, counters: Counters) {
@@ -397,7 +433,8 @@ impl Session {
             self.queue
                 .arrived(std::mem::take(&mut self.arrived), self.answer_to.clone());
         }
-        let done = self.ended.settled && closing.code == CloseCode::Done;
+        let done =
+            (self.ended.settled || self.ended.round_asked) && closing.code == CloseCode::Done;
         if self.ended.error.is_none() && !done {
             self.ended.error = Some(match self.broken.take() {
                 Some(words) if closing.code == CloseCode::GoingAway => SyncError::Lost(words),

@@ -1,4 +1,4 @@
-//! The queue to the thread that keeps the vault, and what the vault does for each of the session's outputs. Everything
+//! The queue to the thread that works on the vault for a sync, and what the vault does for each of the session's outputs. Everything
 //! runs in the order it was asked, one thing after another; answers go back to the network thread.
 
 use std::sync::mpsc;
@@ -12,6 +12,7 @@ use super::session::Answer;
 use super::{SyncError, SyncEvent};
 use crate::Vault;
 use crate::account::Token;
+use crate::shared::SharedVault;
 
 type Job = Box<dyn FnOnce(&mut Vault) + Send>;
 
@@ -24,15 +25,15 @@ enum Asked {
 #[derive(Clone)]
 pub(super) struct StoreQueue(mpsc::Sender<Asked>);
 
-/// The working end, on the thread that keeps the vault.
+/// The working end, on the thread that called for the sync.
 pub(super) struct Jobs(mpsc::Receiver<Asked>);
 
 impl Jobs {
     /// Works until nobody can ask any more.
-    pub(super) fn serve(self, vault: &mut Vault, each: &mut dyn FnMut(SyncEvent)) {
+    pub(super) fn serve(self, vault: &SharedVault, each: &mut dyn FnMut(SyncEvent)) {
         for asked in self.0 {
             match asked {
-                Asked::Work(job) => job(vault),
+                Asked::Work(job) => job(&mut vault.lock_for_sync()),
                 Asked::Tell(event) => each(event),
             }
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use storage::BlobStore;
 
 use super::control::SyncControl;
+use super::round::Round;
 use super::session::{Ended, Session};
 use super::store::StoreQueue;
 use super::{Line, SyncError, SyncEvent, SyncOptions, SyncReport, socket};
@@ -30,7 +31,8 @@ pub(super) async fn run(
     };
     let mut wait_ms = WAIT_MS_MIN;
     loop {
-        let ended = attempt.make(&line).await;
+        let mut round = options.control.next_round();
+        let ended = attempt.make(&line, &mut round).await;
         if !options.watch {
             return ended.and_then(|ended| ended.error.map_or(Ok(ended.report), Err));
         }
@@ -42,6 +44,9 @@ pub(super) async fn run(
                 }
                 if let Some(token) = ended.token {
                     line.token = token;
+                }
+                if ended.round_asked && ended.error.as_ref().is_none_or(SyncError::is_passing) {
+                    continue;
                 }
                 ended
                     .error
@@ -56,6 +61,9 @@ pub(super) async fn run(
             because: error.to_string(),
             retry_ms,
         });
+        if let Some(round) = round {
+            round.end(Err(error));
+        }
         if pause(&options.control, retry_ms).await {
             return Err(SyncError::Interrupted);
         }
@@ -71,8 +79,10 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn make(&mut self, line: &Line) -> Result<Ended, SyncError> {
+    /// Connects and runs a session; `round` is answered by it, or still there when it ended before.
+    async fn make(&mut self, line: &Line, round: &mut Option<Round>) -> Result<Ended, SyncError> {
         self.queue.tell(SyncEvent::Connecting);
+        self.repair |= round.as_ref().is_some_and(|round| round.repair);
         let begun = tokio::time::Instant::now();
         let (reader, writer) = tokio::select! {
             connected = socket::connect(line) => connected?,
@@ -86,7 +96,8 @@ impl Attempt<'_> {
             self.queue.clone(),
             self.blobs.clone(),
         );
-        let ended = session.run(reader, writer).await;
+        let mut ended = session.run(reader, writer, round.take()).await;
+        *round = ended.round.take();
         // One full comparison answers the wish for it.
         self.repair = self.repair && !ended.settled;
         Ok(ended)
@@ -98,6 +109,7 @@ async fn pause(control: &SyncControl, retry_ms: u64) -> bool {
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(retry_ms)) => false,
         () = control.stopped() => true,
+        () = control.round_asked() => false,
     }
 }
 

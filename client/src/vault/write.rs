@@ -93,6 +93,7 @@ impl Vault {
             local_state::write_clock(&mut writer, clock_after);
         }
         writer.commit()?;
+        self.writes += 1;
         self.local = local;
         self.settings = settings;
         Ok(done)
