@@ -97,6 +97,35 @@ fn a_server_rolled_back_to_a_backup_is_whole_again_after_every_device_came() {
 }
 
 #[test]
+fn an_edit_that_waits_while_the_server_is_rolled_back_is_sent_after_what_it_rests_on() {
+    let World {
+        mut server,
+        phone,
+        laptop,
+        card,
+        ..
+    } = world();
+    server.stop().ok();
+    let backups = tempfile::tempdir().unwrap();
+    let kept = backups.path().join("data");
+    copy(server.data(), &kept);
+    server.restart();
+    // The laptop's first edit is in the part of the log that the server forgets, its second still waits to be sent.
+    laptop.edit(&card, &["--tag", "acknowledged"]);
+    laptop.sync();
+    server.stop().ok();
+    std::fs::remove_dir_all(server.data()).unwrap();
+    copy(&kept, server.data());
+    server.restart();
+    laptop.edit(&card, &["--tag", "waiting"]);
+    phone.edit(&card, &["--tag", "other"]);
+    phone.sync();
+    settle(&[&phone, &laptop]);
+    let shown = phone.show(&card);
+    assert_eq!(tests::tags(&shown), ["acknowledged", "other", "waiting"]);
+}
+
+#[test]
 fn a_server_replaced_by_an_empty_one_is_filled_by_the_devices() {
     let World {
         mut server,

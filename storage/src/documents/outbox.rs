@@ -162,7 +162,8 @@ impl Writer<'_> {
         Ok(queued)
     }
 
-    /// Queues the changes of `doc` that are not ancestors of `heads` and not queued yet; returns how many.
+    /// Queues the changes of `doc` that are not ancestors of `heads`, behind all that is queued; returns how many. One that was queued already moves
+    /// there too: left in its place it would go out before what it rests on.
     ///
     /// # Errors
     /// [`StoreError::NoServer`] without a server.
@@ -180,22 +181,24 @@ impl Writer<'_> {
             .into_iter()
             .map(|change| change.hash)
             .collect();
-        let queued = self.queued_positions(doc)?;
         let Some(all) = self.store.raw_changes(doc, &header)? else {
             return Err(StoreError::Damaged {
                 doc,
                 reason: "its pack is unreadable".to_owned(),
             });
         };
-        let mut added = 0;
+        let mut positions = BTreeSet::new();
         for (position, raw) in (0..).zip(&all) {
             let hash = automerge::ChangeHash(hash_of(doc, raw)?.to_bytes());
-            if lacking.contains(&hash) && !queued.contains(&position) {
-                self.enqueue(doc, position)?;
-                added += 1;
+            if lacking.contains(&hash) {
+                positions.insert(position);
             }
         }
-        Ok(added)
+        self.unqueue(doc, &positions)?;
+        for position in &positions {
+            self.enqueue(doc, *position)?;
+        }
+        Ok(positions.len() as u64)
     }
 
     /// Empties the outbox of the server.
@@ -244,17 +247,17 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Positions of `doc` that wait in the outbox of the server.
-    pub(super) fn queued_positions(&self, doc: DocId) -> Result<BTreeSet<u64>, StoreError> {
+    /// Takes these changes of `doc` out of the outbox.
+    fn unqueue(&mut self, doc: DocId, positions: &BTreeSet<u64>) -> Result<(), StoreError> {
         let server = self.server.ok_or(StoreError::NoServer)?;
-        let mut found = BTreeSet::new();
+        let mut lseqs = Vec::new();
         for (key, value) in self.rows_under(&rows::outbox_prefix(server))? {
-            let (_, of, position) = rows::parse_outbox(&key, &value)?;
-            if of == doc {
-                found.insert(position);
+            let (lseq, of, position) = rows::parse_outbox(&key, &value)?;
+            if of == doc && positions.contains(&position) {
+                lseqs.push(lseq);
             }
         }
-        Ok(found)
+        self.outbox_clear(&lseqs)
     }
 
     fn outbox(&self) -> Result<OutboxRow, StoreError> {

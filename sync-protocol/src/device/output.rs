@@ -66,7 +66,8 @@ pub enum Output {
     /// answer.
     ChangesRefused(ChangesRefused),
     /// Append to the outbox, in an order that keeps dependencies before dependents, every change of `doc` that is not an ancestor of (or one of)
-    /// `heads`; unknown heads count for nothing. Answer: [`super::DeviceSession::handle_enqueued`] with the first `lseq` that was free before it.
+    /// `heads`; unknown heads count for nothing. Those queued already go there too (again, or moved): in their old place they would go out before
+    /// what they rest on. Answer: [`super::DeviceSession::handle_enqueued`] with the first `lseq` that was free before it.
     EnqueueAfter {
         /// The document (perhaps unknown here: then nothing is added).
         doc: DocId,
