@@ -49,3 +49,12 @@ make-vault *arguments:
 # Ours and Anki's side by side, in one run (fetches Anki from PyPI into a cache)
 bench-anki *arguments:
     bench/anki.sh {{arguments}}
+
+# Many devices on a real server: just load burst, just load latency, just load narrow (bench/src/bin/load.rs tells the words)
+load *arguments:
+    cargo build --release --locked -p server
+    cargo run --release --locked -p bench --bin load -- --server "$CARGO_TARGET_DIR/release/memoryvault-server" {{arguments}}
+
+# A thousand devices come back after the server was killed
+herd count="1000":
+    just load herd --count {{count}}
