@@ -12,6 +12,7 @@ mod files;
 mod graph;
 mod intake;
 mod outbox;
+mod quiet;
 mod repair;
 mod rows;
 mod seal;

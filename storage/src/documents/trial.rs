@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use automerge::{Automerge, Change, ReadDoc};
 
 use super::SchemaCheck;
+use super::quiet::quiet_this_thread;
 use crate::limit::INTAKE_STACK_BYTES;
 
 /// Runs `work` with a deep stack; `None` when it panicked.
@@ -13,7 +14,10 @@ pub(super) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<
         let thread = std::thread::Builder::new()
             .name("intake".to_owned())
             .stack_size(INTAKE_STACK_BYTES)
-            .spawn_scoped(scope, work);
+            .spawn_scoped(scope, || {
+                quiet_this_thread();
+                work()
+            });
         match thread {
             Ok(thread) => thread.join().ok(),
             Err(e) => {
