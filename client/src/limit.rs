@@ -58,5 +58,8 @@ pub(crate) const CLOCK_AHEAD_MS_MAX: i64 = 10 * 366 * 24 * 3_600 * 1_000;
 /// Clock skew above which a person is told.
 pub const SKEW_WARN_MS: i64 = 120_000;
 
+/// A new estimate of the server's clock that differs by less from the last one is not worth a write: a trip's jitter is of that size.
+pub(crate) const CLOCK_MOVED_MS_MIN: u64 = 1_000;
+
 /// Events that may wait in the journal when a vault is opened; more are folded then.
 pub(crate) const JOURNAL_EVENTS_MAX: u64 = 100;

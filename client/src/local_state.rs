@@ -20,10 +20,10 @@ pub(crate) struct LocalState {
     pub(crate) device: DeviceId,
     #[n(2)]
     pub(crate) device_name: String,
-    /// Stamp of the last session.
+    /// Stamp of the last session that sent something.
     #[cbor(n(3), with = "id16")]
     pub(crate) incarnation: IncarnationId,
-    /// Stamp of the session that was begun and perhaps not answered.
+    /// Stamp of the session that has something to send and was perhaps not answered.
     #[n(4)]
     pub(crate) next_incarnation: Option<Stamp>,
     #[n(5)]
@@ -43,6 +43,9 @@ pub(crate) struct LocalState {
     /// change damaged on its way is not sent again to a device that stands behind it, unless both compare what they have.
     #[cbor(n(10), default)]
     pub(crate) repairs_due: u8,
+    /// Something was sent in a session that had said no next stamp: the next session says one.
+    #[cbor(n(11), default)]
+    pub(crate) turn_due: bool,
 }
 
 /// An incarnation as an optional field.
@@ -128,6 +131,7 @@ impl LocalState {
             retired: Vec::new(),
             changes_refused: None,
             repairs_due: 0,
+            turn_due: false,
         })
     }
 }

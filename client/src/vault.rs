@@ -70,6 +70,8 @@ pub struct Vault {
     clock: Clock,
     /// The session under way is a repair that the server has not ended yet.
     repairing: bool,
+    /// The session under way has said a next incarnation.
+    turning: bool,
     /// Commits since it was opened.
     writes: u64,
 }
@@ -100,6 +102,7 @@ impl Vault {
             settings: Arc::default(),
             clock,
             repairing: false,
+            turning: false,
             writes: 0,
         };
         vault.write(|tx| {
@@ -131,6 +134,7 @@ impl Vault {
             settings,
             clock: Clock::System,
             repairing: false,
+            turning: false,
             writes: 0,
         };
         vault.resume_rebuild()?;

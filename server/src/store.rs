@@ -55,6 +55,8 @@ pub(crate) enum StoreError {
     UnknownDevice,
     #[error("another session wrote for the same device meanwhile")]
     Raced,
+    #[error("a copy of this device's directory synced meanwhile")]
+    Overtaken,
     #[error("the disk is full")]
     Full(#[source] KvError),
     #[error("more commits wait than may")]

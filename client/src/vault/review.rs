@@ -175,7 +175,7 @@ impl Tx<'_> {
     }
 
     /// Folds as much of the journal as fits into one change of each month's document.
-    fn fold_some(&mut self) -> VaultResult<()> {
+    pub(crate) fn fold_some(&mut self) -> VaultResult<()> {
         let mut by_month: BTreeMap<(DeviceId, Month), Vec<Event>> = BTreeMap::new();
         for (key, packed) in self
             .writer

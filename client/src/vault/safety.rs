@@ -46,6 +46,7 @@ impl Vault {
             settings,
             clock: Clock::System,
             repairing: false,
+            turning: false,
             writes: 0,
         };
         if !known {

@@ -19,34 +19,41 @@ use crate::limit;
 use crate::local_state::{self, QuotaFigures, Stamp};
 
 impl Vault {
-    /// Prepares a session: folds the journal and makes the next incarnation durable.
+    /// Prepares a session: folds the journal, and makes the next incarnation durable if there is something to send. With
+    /// nothing to send nothing is written, and both ends go on with the present incarnation.
     ///
     /// # Errors
     /// The vault is not logged in, or the disk refuses.
     pub fn sync_begin(&mut self, repair: bool) -> VaultResult<Config> {
-        self.fold_journal()?;
-        // Broken off before the welcome, the same pair again: the server may have taken it already, and another pair would look
-        // like a copy of this vault.
+        let cursor = self.cursor()?;
+        let has_news = self.store.pending()? > 0 || self.store.last(key::JOURNAL)?.is_some();
+        // Broken off before the first acknowledgement, the same pair again: the server may have taken it already, and another
+        // pair would look like a copy of this vault.
         let next = match self.local.next_incarnation {
-            Some(Stamp(next)) => next,
-            None => IncarnationId::from_bytes(local_state::random()?),
+            Some(Stamp(next)) => Some(next),
+            None if has_news || self.local.turn_due => {
+                Some(IncarnationId::from_bytes(local_state::random()?))
+            }
+            None => None,
         };
         let repair = repair || self.local.repairs_due > 0;
         self.repairing = false;
+        self.turning = next.is_some();
         self.write(|tx| {
-            tx.local.next_incarnation = Some(Stamp(next));
-            tx.local.repairs_due = tx.local.repairs_due.saturating_sub(1);
+            tx.fold_some()?;
+            tx.local.next_incarnation = next.map(Stamp);
             tx.local.changes_refused = None;
             for (key, _) in tx.writer.scan(key::REFUSED)? {
                 tx.writer.set(key, None);
             }
             Ok(())
         })?;
+        self.fold_journal()?;
         Ok(Config {
             device: self.local.device,
             incarnation: self.local.incarnation,
-            next_incarnation: next,
-            cursor: self.cursor()?,
+            next_incarnation: next.unwrap_or(self.local.incarnation),
+            cursor,
             vault: Some(self.local.vault),
             wall_ms: self.clock.now(0).at.0,
             repair,
@@ -54,22 +61,32 @@ impl Vault {
         })
     }
 
-    /// Answers `Output::Welcomed`: the incarnation, the quota, the clock, and a new identity if the vault is a copy. The new
-    /// identity's token is the caller's to keep.
+    /// Answers `Output::Welcomed`: the quota, the clock, and a new identity if the vault is a copy. The new identity's token
+    /// is the caller's to keep. What is known already is not written again.
     ///
     /// # Errors
     /// The disk refuses.
     pub fn sync_welcomed(&mut self, welcome: &Welcomed) -> VaultResult<()> {
         let renewed = welcome.new_identity.as_ref();
         self.repairing = welcome.repair;
+        let clock_moved_ms = welcome.clock_ahead_ms.abs_diff(self.local.clock_ahead_ms);
         self.write(|tx| {
+            tx.local.quota = Some(figures(welcome.quota));
+            if clock_moved_ms >= limit::CLOCK_MOVED_MS_MIN {
+                tx.local.clock_ahead_ms = welcome.clock_ahead_ms;
+            }
+            if welcome.repair {
+                tx.local.repairs_due = tx.local.repairs_due.saturating_sub(1);
+            }
+            let Some(identity) = renewed else {
+                return Ok(());
+            };
             tx.local.incarnation = welcome.incarnation;
             tx.local.next_incarnation = None;
-            tx.local.quota = Some(figures(welcome.quota));
-            tx.local.clock_ahead_ms = welcome.clock_ahead_ms;
-            renewed.map_or(Ok(()), |identity| tx.rename_device(identity.device))
+            tx.rename_device(identity.device)
         })?;
         if renewed.is_some() {
+            self.turning = false;
             self.store.renew_actor()?;
         }
         Ok(())
@@ -107,12 +124,22 @@ impl Vault {
         Ok(rows.into_iter().map(item).collect())
     }
 
-    /// Answers `Output::ClearOutbox`.
+    /// Answers `Output::ClearOutbox`: the server has appended something in this session, and with it recorded the next
+    /// incarnation, which becomes the present one here. A session that was opened with nothing to send said none: then the
+    /// next one does.
     ///
     /// # Errors
     /// The store fails.
     pub fn sync_clear_outbox(&mut self, lseqs: &[u64], cursor: Option<Cursor>) -> VaultResult<()> {
+        let turning = self.turning;
         self.write(|tx| {
+            match tx.local.next_incarnation.take() {
+                Some(Stamp(next)) => {
+                    tx.local.incarnation = next;
+                    tx.local.turn_due = false;
+                }
+                None => tx.local.turn_due |= !turning,
+            }
             tx.writer.outbox_clear(lseqs)?;
             tx.move_cursor(cursor)
         })

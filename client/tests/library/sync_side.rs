@@ -147,9 +147,10 @@ fn harmful_bytes_are_set_aside_and_the_next_honest_edit_works() {
 }
 
 #[test]
-fn the_incarnation_turns_with_every_session_and_survives_a_lost_answer() {
+fn the_incarnation_turns_with_what_is_sent_and_survives_a_lost_answer() {
     let mut relay = Relay::new(1);
     let first = relay.vaults[0].sync_begin(false).unwrap();
+    assert_ne!(first.incarnation, first.next_incarnation);
     relay.reopen(0);
     let again = relay.vaults[0].sync_begin(true).unwrap();
     assert_eq!(first.incarnation, again.incarnation);
@@ -161,9 +162,22 @@ fn the_incarnation_turns_with_every_session_and_survives_a_lost_answer() {
     };
     relay.vaults[0].sync_welcomed(&welcome).unwrap();
     relay.reopen(0);
+    // Welcomed only: what it was to send is not acknowledged.
+    let unsent = relay.vaults[0].sync_begin(false).unwrap();
+    assert_eq!(unsent.next_incarnation, again.next_incarnation);
+    let sent = relay.vaults[0].sync_read_outbox(0, usize::MAX).unwrap();
+    let lseqs: Vec<u64> = sent.iter().map(|item| item.lseq).collect();
+    relay.vaults[0].sync_clear_outbox(&lseqs, None).unwrap();
+    relay.reopen(0);
     let later = relay.vaults[0].sync_begin(false).unwrap();
     assert_eq!(later.incarnation, again.next_incarnation);
-    assert_ne!(later.next_incarnation, again.next_incarnation);
+    // Nothing to send: the present one goes on, and a session that then sends something makes the next one turn.
+    assert_eq!(later.next_incarnation, later.incarnation);
+    relay.vaults[0].sync_clear_outbox(&[], None).unwrap();
+    relay.reopen(0);
+    let turned = relay.vaults[0].sync_begin(false).unwrap();
+    assert_eq!(turned.incarnation, later.incarnation);
+    assert_ne!(turned.next_incarnation, turned.incarnation);
     let status = relay.vaults[0].status().unwrap();
     assert_eq!(
         (

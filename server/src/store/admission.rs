@@ -1,21 +1,76 @@
 //! A device says hello: where its account's log stands, whether the log continues from the device's cursor, and
-//! whether the device's directory is a copy of one that went on elsewhere. One write.
+//! whether the device's directory is a copy of one that went on elsewhere.
+//!
+//! A device that merely looks is admitted without a write. Its next incarnation is recorded in the commit of the first
+//! batch it sends ([`Turn`]); at once only where the answer itself needs it: for a new device, and for one whose cursor
+//! shows that it is the server that lost its memory.
 
-use domain::DeviceId;
-use storage::Batch;
+use domain::{DeviceId, IncarnationId};
+use storage::{Batch, View};
 use sync_protocol::server::Admitted;
-use sync_protocol::{Cursor, Hello, NewIdentity, Standing, judge};
+use sync_protocol::{Cursor, Hello, Judgement, LogEpoch, NewIdentity, Standing, judge};
 
-use super::accounts::{Bearer, DeviceRow, account_row, device_row, json, put_device};
+use super::accounts::{AccountRow, Bearer, DeviceRow, account_row, device_row, json, put_device};
 use super::keys::Keys;
-use super::log::{chain_in, head_row};
+use super::log::{Head, chain_in, head_row};
 use super::quota::quota_in;
-use super::{Store, StoreError};
+use super::{AccountId, Store, StoreError};
 use crate::auth::token::{Token, TokenHash};
 
+/// The incarnation a device takes with the first batch it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    device: DeviceId,
+    from: IncarnationId,
+    to: IncarnationId,
+}
+
+/// What is known of a device that says hello.
+struct Known {
+    account: AccountRow,
+    device: DeviceRow,
+    judgement: Judgement,
+}
+
 impl Store {
-    /// Judges a hello and records the device's incarnation, for a fork that of a new device.
+    /// Judges a hello. What the device is to be recorded as with its first batch comes along, unless it is already.
     pub(crate) fn admit(
+        &self,
+        bearer: Bearer,
+        hello: Hello,
+        now_ms: u64,
+    ) -> Result<(Admitted, Option<Turn>), StoreError> {
+        // The flushed end of the log: nobody is told of entries that may still be lost.
+        let head = self.head(bearer.account)?;
+        let known = known(&self.kv.view(), &bearer, &hello, (self.epoch, head))?;
+        if known.judgement.forked || !known.judgement.cursor_ok {
+            return Ok((self.admit_recorded(bearer, hello, now_ms)?, None));
+        }
+        let next = known.judgement.incarnation;
+        let turn = (known.device.incarnation != Some(next)).then_some(Turn {
+            device: bearer.device,
+            from: hello.incarnation,
+            to: next,
+        });
+        let quota = quota_in(
+            &self.kv.view(),
+            bearer.account,
+            &known.account,
+            self.quota_default,
+        )?;
+        let admitted = Admitted {
+            vault: known.account.vault,
+            head: at(self.epoch, head),
+            quota,
+            cursor_ok: true,
+            new_identity: None,
+            wall_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
+        };
+        Ok((admitted, turn))
+    }
+
+    /// Judges a hello on the writer thread and records the device's incarnation, for a fork that of a new device.
+    fn admit_recorded(
         &self,
         bearer: Bearer,
         hello: Hello,
@@ -26,28 +81,14 @@ impl Store {
         let token = Token::draw()?;
         self.kv.update(move |view| {
             let Bearer {
-                account,
-                device,
-                token: shown,
+                account, device, ..
             } = bearer;
-            let row = account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
-            let mut stored =
-                device_row(&view, account, device)?.ok_or(StoreError::UnknownDevice)?;
-            // Revoked or replaced since the connection was opened.
-            if !TokenHash::from_bytes(stored.token).same(&shown) {
-                return Err(StoreError::UnknownDevice);
-            }
             let head = head_row(&view, account)?;
-            let named = hello.cursor.map_or(0, |cursor| cursor.seq);
-            let judgement = judge(
-                &hello,
-                &Standing {
-                    epoch,
-                    seq: head.seq,
-                    chain_at_cursor: chain_in(&view, account, named, head)?,
-                    incarnation: stored.incarnation,
-                },
-            );
+            let Known {
+                account: row,
+                device: mut stored,
+                judgement,
+            } = known(&view, &bearer, &hello, (epoch, head))?;
             let mut batch = Batch::new();
             let mut new_identity = None;
             if judgement.forked {
@@ -70,11 +111,7 @@ impl Store {
             }
             let admitted = Admitted {
                 vault: row.vault,
-                head: Cursor {
-                    epoch,
-                    seq: head.seq,
-                    chain: head.chain,
-                },
+                head: at(epoch, head),
                 quota: quota_in(&view, account, &row, quota_default)?,
                 cursor_ok: judgement.cursor_ok,
                 new_identity,
@@ -82,5 +119,66 @@ impl Store {
             };
             Ok((batch, admitted))
         })
+    }
+}
+
+impl Turn {
+    /// Adds the device's new incarnation to a commit. A device that was removed, or another copy of its directory that was
+    /// faster, ends the session: the next hello tells which it is.
+    pub(super) fn record(
+        self,
+        view: &View<'_>,
+        account: AccountId,
+        batch: &mut Batch,
+    ) -> Result<(), StoreError> {
+        let mut row = device_row(view, account, self.device)?.ok_or(StoreError::UnknownDevice)?;
+        let known = row
+            .incarnation
+            .is_none_or(|seen| seen == self.from || seen == self.to);
+        if !known {
+            return Err(StoreError::Overtaken);
+        }
+        row.incarnation = Some(self.to);
+        batch.put(Keys(account).device(self.device), json(&row)?);
+        Ok(())
+    }
+}
+
+/// Looks a device up and judges its hello against a log that ends there.
+fn known(
+    view: &View<'_>,
+    bearer: &Bearer,
+    hello: &Hello,
+    (epoch, head): (LogEpoch, Head),
+) -> Result<Known, StoreError> {
+    let account = account_row(view, bearer.account)?.ok_or(StoreError::UnknownAccount)?;
+    let device =
+        device_row(view, bearer.account, bearer.device)?.ok_or(StoreError::UnknownDevice)?;
+    // Revoked or replaced since the connection was opened.
+    if !TokenHash::from_bytes(device.token).same(&bearer.token) {
+        return Err(StoreError::UnknownDevice);
+    }
+    let named = hello.cursor.map_or(0, |cursor| cursor.seq);
+    let judgement = judge(
+        hello,
+        &Standing {
+            epoch,
+            seq: head.seq,
+            chain_at_cursor: chain_in(view, bearer.account, named, head)?,
+            incarnation: device.incarnation,
+        },
+    );
+    Ok(Known {
+        account,
+        device,
+        judgement,
+    })
+}
+
+fn at(epoch: LogEpoch, head: Head) -> Cursor {
+    Cursor {
+        epoch,
+        seq: head.seq,
+        chain: head.chain,
     }
 }

@@ -16,6 +16,7 @@ use storage::Batch;
 use sync_protocol::server::{Appended, LogBody, LogPage, LogRow, PackRef};
 use sync_protocol::{Chain, Cursor, DocChange};
 
+use super::admission::Turn;
 use super::keys::Keys;
 use super::{AccountId, Store, StoreError};
 use append::Appender;
@@ -29,19 +30,26 @@ pub(super) use rows::{
 const RACES_MAX: usize = 8;
 
 impl Store {
-    /// Checks each change and appends those that pass, in order and flushed.
+    /// Checks each change and appends those that pass, in order and flushed; with them, the incarnation of the device that
+    /// sent them.
     pub(crate) fn append(
         &self,
         account: AccountId,
         batch: u64,
-        items: Vec<DocChange>,
+        items: &[DocChange],
+        turn: Option<Turn>,
     ) -> Result<Appended, StoreError> {
         for _ in 0..RACES_MAX {
-            let judgement = judge::judge(self.kv.view(), account, &items)?;
+            let judgement = judge::judge(self.kv.view(), account, items)?;
             let epoch = self.epoch;
-            let written = self
-                .kv
-                .update(move |view| Appender::new(view, account)?.run(batch, epoch, judgement));
+            let written = self.kv.update(move |view| {
+                let (mut rows, written) =
+                    Appender::new(view, account)?.run(batch, epoch, judgement)?;
+                if let Some(turn) = turn {
+                    turn.record(&view, account, &mut rows)?;
+                }
+                Ok((rows, written))
+            });
             match written {
                 Err(StoreError::Raced) => continue,
                 Err(error) => return Err(error),

@@ -46,7 +46,7 @@ impl Fixture {
 
     fn push(&self, items: &[DocChange]) -> Appended {
         let store = self.store();
-        store.append(self.account, 1, items.to_vec()).unwrap()
+        store.append(self.account, 1, items, None).unwrap()
     }
 }
 

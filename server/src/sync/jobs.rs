@@ -13,13 +13,15 @@ use sync_protocol::server::{
 use sync_protocol::{DocChange, Quota};
 
 use crate::service::{DiskError, Lane, Service};
+use crate::store::admission::Turn;
 use crate::store::blobs::Offered;
 use crate::store::{Store, StoreError};
 
 /// An answer for the machine.
 #[derive(Debug)]
 pub(super) enum Done {
-    Admitted(Admitted),
+    /// And what the device is to be recorded as with its first batch.
+    Admitted(Admitted, Option<Turn>),
     Log(LogPage),
     Pack(Option<Vec<u8>>),
     Appended(Appended),
@@ -47,6 +49,8 @@ pub(super) struct Jobs {
     running: FuturesUnordered<Job>,
     appends: VecDeque<(u64, Vec<DocChange>)>,
     is_appending: bool,
+    /// Recorded with the next batch.
+    turn: Option<Turn>,
     /// Pieces that wait for the one before them; an entry while a job of its blob runs.
     pieces: BTreeMap<BlobHash, Vec<WriteBlob>>,
 }
@@ -58,6 +62,7 @@ impl Jobs {
             running: FuturesUnordered::new(),
             appends: VecDeque::new(),
             is_appending: false,
+            turn: None,
             pieces: BTreeMap::new(),
         }
     }
@@ -113,9 +118,10 @@ impl Jobs {
         };
         self.is_appending = true;
         let service = Arc::clone(&self.service);
+        let turn = self.turn;
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         self.running.push(Box::pin(async move {
-            let append = move |store: &Store| store.append(account, batch, items);
+            let append = move |store: &Store| store.append(account, batch, &items, turn);
             match service.disk(Lane::Documents, append).await {
                 Ok(appended) => Done::Appended(appended),
                 Err(error) => Done::AppendFailed(batch, count, error),
@@ -123,9 +129,20 @@ impl Jobs {
         }));
     }
 
-    /// Notes that the batch under way is done.
+    /// Notes that the batch under way is on the disk.
     pub(super) fn appended(&mut self) {
         self.is_appending = false;
+        self.turn = None;
+    }
+
+    /// Notes that the batch under way is not on the disk and will not be.
+    pub(super) fn not_appended(&mut self) {
+        self.is_appending = false;
+    }
+
+    /// The device takes this incarnation with the first batch that gets to the disk.
+    pub(super) fn turn_with_next_append(&mut self, turn: Option<Turn>) {
+        self.turn = turn;
     }
 
     /// Queues a piece behind those of its blob.

@@ -213,12 +213,19 @@ fn a_cursor_of_another_life_is_repaired() {
 #[test]
 fn a_copied_vault_gets_a_name_and_a_token_of_its_own() {
     let (host, one, _) = two_devices();
+    let items = changes(doc(1), 1, 3);
     let mut original = Wire::connect(&host, &one);
     let welcome = original.hello(&one, None, (stamp(1), stamp(2)));
     assert!(welcome.new_identity.is_none());
-    // Broken off before the welcome arrived: the promised stamp is the present one as well.
-    let again = Wire::connect(&host, &one).hello(&one, None, (stamp(2), stamp(2)));
-    assert!(again.new_identity.is_none());
+    // Who only looks leaves no mark, whatever it says.
+    let looked = Wire::connect(&host, &one).hello(&one, None, (stamp(8), stamp(9)));
+    assert!(looked.new_identity.is_none());
+    push(&mut original, 1, items[..1].to_vec());
+    // Broken off before the answer arrived: the promised stamp is the present one as well.
+    for stamps in [(stamp(1), stamp(2)), (stamp(2), stamp(2))] {
+        let again = Wire::connect(&host, &one).hello(&one, None, stamps);
+        assert!(again.new_identity.is_none());
+    }
     let copy = Wire::connect(&host, &one).hello(&one, None, (stamp(1), stamp(3)));
     let identity = copy.new_identity.unwrap();
     assert_ne!(identity.device, one.device);
@@ -232,6 +239,23 @@ fn a_copied_vault_gets_a_name_and_a_token_of_its_own() {
     let original = Wire::connect(&host, &one).hello(&one, None, (stamp(2), stamp(5)));
     assert!(original.new_identity.is_none());
     assert_eq!(host.get("/v1/usage", &copied.token).body["devices"], 3);
+}
+
+#[test]
+fn of_two_copies_that_send_at_once_the_slower_one_is_told_to_come_again() {
+    let (host, one, _) = two_devices();
+    let items = changes(doc(1), 1, 2);
+    let (mut original, mut copy) = (Wire::connect(&host, &one), Wire::connect(&host, &one));
+    original.hello(&one, None, (stamp(1), stamp(2)));
+    copy.hello(&one, None, (stamp(1), stamp(3)));
+    push(&mut original, 1, items[..1].to_vec());
+    copy.send(sync_protocol::Push {
+        batch: 1,
+        items: changes(doc(2), 7, 1),
+    });
+    assert_eq!(copy.closed(), CloseCode::Unavailable);
+    let again = Wire::connect(&host, &one).hello(&one, None, (stamp(1), stamp(3)));
+    assert!(again.new_identity.is_some());
 }
 
 #[test]

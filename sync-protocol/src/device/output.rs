@@ -14,8 +14,9 @@ pub struct Config {
     pub device: DeviceId,
     /// The directory's present incarnation.
     pub incarnation: IncarnationId,
-    /// The next one, **already persisted** beside the present one: fresh random bytes, or, when a session before broke off without `Welcome`, the
-    /// ones persisted then (the server may or may not have recorded them).
+    /// With something to send, the next one, **already persisted** beside the present one: fresh random bytes, or, when a session before broke off
+    /// before its first acknowledgement, the ones persisted then (the server may or may not have recorded them). With nothing to send, and nothing
+    /// sent since the last turn, the present one: such a session costs neither end a write.
     pub next_incarnation: IncarnationId,
     /// The stored cursor for this server.
     pub cursor: Option<Cursor>,
@@ -41,8 +42,8 @@ pub enum Output {
     /// Encode and send. Keep reading the socket while a send is pending: both ends may be sending megabytes.
     Transmit(Frame),
 
-    /// The server has accepted. In one commit: make `next_incarnation` the present one, take `new_identity` if there is one (its id and token
-    /// replace this device's from now on; a later write uses the new id), remember vault and quota. No answer.
+    /// The server has accepted. In one commit: take `new_identity` if there is one, and with it the incarnation (its id and token replace this
+    /// device's from now on; a later write uses the new id), remember vault and quota. No answer.
     Welcomed(Welcomed),
     /// Remember the account's figures for `status`. No answer.
     QuotaSeen(Quota),
@@ -55,7 +56,9 @@ pub enum Output {
         /// Where to stop.
         bytes_max: usize,
     },
-    /// In one commit: remove these rows of the outbox, and move the stored cursor if one is given. No answer.
+    /// In one commit: remove these rows of the outbox, move the stored cursor if one is given, and make the next incarnation that this session said
+    /// the present one, for the server has recorded it with what it appended. A session that said none, since it was opened with nothing to send,
+    /// makes the session after it say one. No answer.
     ClearOutbox {
         /// The rows.
         lseqs: Vec<u64>,
@@ -153,7 +156,7 @@ pub struct Welcomed {
     pub limits: Limits,
     /// The account's blobs.
     pub quota: Quota,
-    /// This device's incarnation from now on.
+    /// What `Hello` said as the next one.
     pub incarnation: IncarnationId,
     /// This device's id and token from now on, when its directory was found to be a copy.
     pub new_identity: Option<NewIdentity>,

@@ -301,12 +301,12 @@ fn accounts_do_not_see_each_other() {
     let compared = store.compare(bob, ALL, Vec::new()).unwrap();
     assert!(compared.seqs.is_empty());
     // The same document id and a random one are met with the same answer: nothing is known of either.
-    let foreign = store.append(bob, 1, vec![items[1].clone()]).unwrap();
+    let foreign = store.append(bob, 1, &items[1..2], None).unwrap();
     let random = DocChange {
         doc: doc(77),
         change: items[1].change.clone(),
     };
-    let random = store.append(bob, 1, vec![random]).unwrap();
+    let random = store.append(bob, 1, &[random], None).unwrap();
     assert_eq!(foreign.refused, random.refused);
     assert_eq!(foreign.missing[0].heads, random.missing[0].heads);
 }
@@ -324,6 +324,6 @@ fn a_removed_account_leaves_nothing_and_its_name_is_free() {
     let rows = store.kv.scan(b"a/").count() + store.kv.scan(b"z/").count();
     assert_eq!(rows, 0);
     assert!(!store.account_dir(account).exists());
-    assert!(store.append(account, 1, Vec::new()).is_err());
+    assert!(store.append(account, 1, &[], None).is_err());
     add_account(store, "ann");
 }

@@ -18,7 +18,8 @@ impl Session {
     pub(super) fn on_done(&mut self, done: Done, now_ms: u64) {
         let machine = &mut self.machine;
         match done {
-            Done::Admitted(admitted) => {
+            Done::Admitted(admitted, turn) => {
+                self.jobs.turn_with_next_append(turn);
                 machine.handle_admitted(admitted, now_ms);
                 self.seat.ask_me();
             }
@@ -26,7 +27,8 @@ impl Session {
             Done::Pack(bytes) => machine.handle_pack(bytes, now_ms),
             Done::Appended(appended) => {
                 machine.handle_appended(appended, now_ms);
-                self.next_append();
+                self.jobs.appended();
+                self.jobs.next_append(self.seat.account());
             }
             Done::AppendFailed(batch, count, error) => {
                 self.append_failed(batch, count, error, now_ms);
@@ -52,11 +54,6 @@ impl Session {
             Done::Nothing => {}
             Done::Failed(error) => self.fail(&error),
         }
-    }
-
-    fn next_append(&mut self) {
-        self.jobs.appended();
-        self.jobs.next_append(self.seat.account());
     }
 
     /// A batch the disk did not take stays with the device, which tries it again later.
@@ -85,7 +82,8 @@ impl Session {
             missing: Vec::new(),
         };
         self.machine.handle_appended(appended, now_ms);
-        self.next_append();
+        self.jobs.not_appended();
+        self.jobs.next_append(self.seat.account());
     }
 
     /// What is over the quota may still go through to a session that waits for it.
@@ -157,6 +155,10 @@ impl Session {
             DiskError::Store(StoreError::UnknownDevice | StoreError::UnknownAccount) => (
                 CloseCode::Unauthorized,
                 "this device was removed from its account: log in again",
+            ),
+            DiskError::Store(StoreError::Overtaken) => (
+                CloseCode::Unavailable,
+                "a copy of this vault synced meanwhile: sync again, and this one becomes a device of its own",
             ),
             DiskError::Store(StoreError::TooManyDevices) => (
                 CloseCode::Unavailable,

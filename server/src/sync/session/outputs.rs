@@ -106,7 +106,7 @@ impl Session {
         self.jobs.start(
             Lane::Documents,
             move |store| store.admit(bearer, hello, wall_ms()),
-            Done::Admitted,
+            |(admitted, turn)| Done::Admitted(admitted, turn),
         );
     }
 

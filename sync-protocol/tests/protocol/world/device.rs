@@ -27,6 +27,10 @@ pub struct Device {
     pub id: DeviceId,
     pub incarnation: IncarnationId,
     pub next_incarnation: Option<IncarnationId>,
+    /// The session under way has said a next incarnation.
+    pub turning: bool,
+    /// Something was sent in a session that had said none.
+    pub turn_due: bool,
     pub vault: Option<VaultId>,
     pub cursor: Option<Cursor>,
     pub docs: BTreeMap<DocId, Document>,
@@ -51,6 +55,8 @@ impl Device {
             id: DeviceId::from_bytes([n; 16]),
             incarnation: IncarnationId::from_bytes([0; 16]),
             next_incarnation: None,
+            turning: false,
+            turn_due: false,
             vault: None,
             cursor: None,
             docs: BTreeMap::new(),
@@ -99,8 +105,13 @@ impl Device {
     }
 
     pub fn config(&mut self, next: IncarnationId, wall_ms: i64) -> Config {
-        // A session that broke off may have made the next one known to the server already: it is said again.
-        let next = *self.next_incarnation.get_or_insert(next);
+        // With nothing to send the present one goes on. A session that broke off may have made the next one known to the server
+        // already: it is said again.
+        if !self.outbox.is_empty() || self.turn_due {
+            self.next_incarnation.get_or_insert(next);
+        }
+        self.turning = self.next_incarnation.is_some();
+        let next = self.next_incarnation.unwrap_or(self.incarnation);
         Config {
             device: self.id,
             incarnation: self.incarnation,
@@ -132,10 +143,11 @@ impl Device {
             Output::Transmit(frame) => vec![Effect::Send(frame)],
             Output::Welcomed(welcomed) => {
                 self.vault = Some(welcomed.vault);
-                self.incarnation = welcomed.incarnation;
-                self.next_incarnation = None;
                 self.quota = welcomed.quota;
                 if let Some(identity) = welcomed.new_identity {
+                    self.incarnation = welcomed.incarnation;
+                    self.next_incarnation = None;
+                    self.turning = false;
                     self.id = identity.device;
                     self.identities += 1;
                 }
@@ -148,6 +160,13 @@ impl Device {
             Output::ClearOutbox { lseqs, cursor } => {
                 lseqs.iter().for_each(|lseq| drop(self.outbox.remove(lseq)));
                 self.cursor = cursor.or(self.cursor);
+                match self.next_incarnation.take() {
+                    Some(next) => {
+                        self.incarnation = next;
+                        self.turn_due = false;
+                    }
+                    None => self.turn_due |= !self.turning,
+                }
                 vec![]
             }
             Output::ChangesRefused(refused) => {

@@ -86,6 +86,7 @@ impl Server {
     /// What the shell does when a session is gone.
     pub fn session_ended(&mut self, conn: ConnId) -> Vec<Effect> {
         self.sessions.remove(&conn);
+        self.turns.remove(&conn);
         let reserved: Vec<BlobHash> = self
             .reserved
             .iter()

@@ -50,6 +50,8 @@ pub struct Server {
     pub docs: BTreeMap<DocId, Document>,
     pub packs: BTreeMap<PackHash, Vec<u8>>,
     pub incarnations: BTreeMap<DeviceId, IncarnationId>,
+    /// Recorded with the first batch of the connection.
+    pub turns: BTreeMap<ConnId, (DeviceId, IncarnationId)>,
     pub identities_made: u8,
     pub blobs: BTreeMap<BlobHash, Vec<u8>>,
     pub parts: BTreeMap<BlobHash, Vec<u8>>,
@@ -71,6 +73,7 @@ impl Server {
             docs: BTreeMap::new(),
             packs: BTreeMap::new(),
             incarnations: BTreeMap::new(),
+            turns: BTreeMap::new(),
             identities_made: 0,
             blobs: BTreeMap::new(),
             parts: BTreeMap::new(),
@@ -277,6 +280,9 @@ impl Server {
             }
             Output::Append { batch, items } => {
                 let appended = self.append(batch, items);
+                if let Some((device, incarnation)) = self.turns.remove(&conn) {
+                    self.incarnations.insert(device, incarnation);
+                }
                 Box::new(move |session, now| session.handle_appended(appended, now))
             }
             Output::Compare {
@@ -341,7 +347,11 @@ impl Server {
             self.identities_made += 1;
             device = DeviceId::from_bytes([0x80 + self.identities_made; 16]);
         }
-        self.incarnations.insert(device, judgement.incarnation);
+        if judgement.forked || !judgement.cursor_ok {
+            self.incarnations.insert(device, judgement.incarnation);
+        } else {
+            self.turns.insert(conn, (device, judgement.incarnation));
+        }
         self.sessions.insert(conn);
         let admitted = Admitted {
             vault: self.vault,
