@@ -38,6 +38,10 @@ power-cut *arguments:
 crash rounds="200":
     MEMORYVAULT_CRASH_ROUNDS={{rounds}} cargo test --locked -p tests --test main crash -- --nocapture
 
+# Mutated, checksum-valid changes over small and large documents through the intake: how many, or a case file to try again
+mutate inputs="100000" seed="1":
+    cargo run --locked --release -p fuzzing --bin mutate -- {{inputs}} {{seed}}
+
 # Two devices, a server and 193 cards
 demo:
     ./demo.sh
