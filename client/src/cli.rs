@@ -10,11 +10,11 @@ mod desk;
 mod explain;
 mod face;
 mod failure;
+mod held;
 mod import;
 mod init;
 mod interrupt;
 mod parts;
-
 mod review;
 mod screen;
 mod secret;
@@ -22,19 +22,25 @@ mod status;
 mod study;
 mod sync;
 mod table;
+mod terminal;
+mod typed;
+mod unseen;
 mod verify;
 mod when;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::error::ErrorKind;
-use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
+use client::SharedVault;
 
-use desk::Desk;
+use desk::{Desk, Place};
 use failure::{Failure, Kind, Outcome};
-use screen::{Manner, Screen};
+use screen::Screen;
+use terminal::{OwnTerminal, Terminal};
+use typed::Typed;
 
 const AFTER_HELP: &str = "\
 The vault is in --vault DIR, else $MEMORYVAULT_HOME, else $XDG_DATA_HOME/memoryvault (~/.local/share/memoryvault).
@@ -104,52 +110,57 @@ enum Command {
 
 /// Runs one command line and returns the exit code of the process.
 pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
-    // Asked of the bare words, because a line that cannot be parsed must still be answered in the wished form.
-    let json = words
-        .iter()
-        .take_while(|word| *word != "--")
-        .any(|word| word == "--json");
-    let help = help_for(&words);
-    let parsed = Line::command().try_get_matches_from(words);
-    let (line, who) = match parsed
-        .and_then(|matches| Ok((Line::from_arg_matches(&matches)?, name_of(&matches))))
-    {
-        Ok(parsed) => parsed,
-        Err(error) => return misunderstood(&error.format(&mut Line::command()), &help, json),
+    let terminal = Arc::new(OwnTerminal::default());
+    let typed = match Typed::read(words.clone()) {
+        Ok(typed) => typed,
+        Err(error) => return typed::misunderstood(&error, &words, terminal),
     };
     interrupt::listen();
-    let manner = Manner {
-        json: line.json,
-        quiet: line.quiet,
-        verbose: line.verbose,
+    let ended = desk::home(typed.line().vault.clone()).and_then(|home| {
+        let folder = std::env::current_dir().ok();
+        held::carry_out(&typed, &Place { home, folder }, &terminal)
+    });
+    ExitCode::from(ended.unwrap_or_else(|failure| {
+        Screen::new(typed.manner(), terminal).failure(&failure);
+        failure.kind().exit_code()
+    }))
+}
+
+/// Carries a command out in this process.
+fn own(typed: &Typed, place: &Place, terminal: &Arc<OwnTerminal>) -> Outcome<u8> {
+    let mut screen = Screen::new(typed.manner(), Arc::clone(terminal) as _);
+    let desk = Desk::new(place.clone(), typed.who(), &mut screen);
+    carry_out(typed, desk).map(|()| 0)
+}
+
+/// Carries a command out that was typed in another process, and returns the exit code for that one.
+fn run_for_guest(
+    words: Vec<OsString>,
+    place: Place,
+    vault: Arc<SharedVault>,
+    terminal: Arc<dyn Terminal>,
+) -> u8 {
+    // The same version understood it there.
+    let Ok(typed) = Typed::read(words) else {
+        return Kind::Usage.exit_code();
     };
-    let mut screen = Screen::new(manner);
-    let ended = desk::home(line.vault)
-        .and_then(|home| carry_out(line.command, Desk::new(home, who, &mut screen)));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
+    let mut screen = Screen::new(typed.manner(), terminal);
+    let desk = Desk::of_guest(place, typed.who(), vault, &mut screen);
+    let ended = carry_out(&typed, desk);
+    ended.map_or_else(
+        |failure| {
             screen.failure(&failure);
-            ExitCode::from(failure.kind().exit_code())
-        }
-    }
+            failure.kind().exit_code()
+        },
+        |()| 0,
+    )
 }
 
-/// What others read who find the vault held: the command without its arguments, which may be private.
-fn name_of(matches: &ArgMatches) -> String {
-    let commands = std::iter::successors(matches.subcommand(), |(_, matches)| matches.subcommand());
-    let mut words = vec!["memoryvault"];
-    for (name, matches) in commands {
-        words.push(name);
-        if name == "sync" && matches.get_flag("watch") {
-            words.push("--watch");
-        }
-    }
-    words.join(" ")
-}
-
-fn carry_out(command: Command, desk: Desk<'_>) -> Outcome {
-    match command {
+fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
+    let line = typed
+        .again()
+        .ok_or_else(|| Failure::usage("the command line could not be read"))?;
+    match line.command {
         Command::Init(args) => init::run(desk, args),
         Command::Deck(command) => deck::run(desk, command),
         Command::Add(args) => add::run(desk, args),
@@ -166,65 +177,10 @@ fn carry_out(command: Command, desk: Desk<'_>) -> Outcome {
     }
 }
 
-/// Answers a line that clap did not take: help and version are data, everything else is wrong usage.
-fn misunderstood(error: &clap::Error, help: &str, json: bool) -> ExitCode {
-    let mut screen = Screen::new(Manner {
-        json,
-        ..Manner::default()
-    });
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        screen.prompt(&error.render().to_string());
-        return ExitCode::SUCCESS;
-    }
-    let failure = usage(error, help);
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
-        screen.say(error.render().to_string().trim_end());
-    } else {
-        screen.failure(&failure);
-    }
-    ExitCode::from(Kind::Usage.exit_code())
-}
-
-/// Says in our form what clap says in its own: the first paragraph, its tip, and where the help is.
-fn usage(error: &clap::Error, help: &str) -> Failure {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Failure::usage("a command is missing").hint(help);
-    }
-    let text = error.render().to_string();
-    let mut paragraphs = text.split("\n\n");
-    let first = paragraphs.next().unwrap_or_default().trim();
-    let message = first.strip_prefix("error: ").unwrap_or(first);
-    let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let tips = paragraphs
-        .flat_map(str::lines)
-        .filter_map(|line| line.trim().strip_prefix("tip: "));
-    let hint = tips
-        .map(str::to_owned)
-        .chain([help.to_owned()])
-        .collect::<Vec<_>>()
-        .join("; ");
-    Failure::usage(message).hint(hint)
-}
-
-/// The command that explains the one that was typed, however wrongly: `memoryvault deck add --help`.
-fn help_for(words: &[OsString]) -> String {
-    let line = Line::command();
-    let mut command = &line;
-    let mut help = "memoryvault".to_owned();
-    for word in words.iter().skip(1) {
-        if let Some(found) = command.find_subcommand(word) {
-            help = format!("{help} {}", found.get_name());
-            command = found;
-        }
-    }
-    format!("{help} --help")
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

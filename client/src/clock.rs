@@ -1,7 +1,11 @@
 //! What time it is, and where: the wall clock and the time zone of this device as one value. The only place of the
 //! library that asks the system. The logical clock of events is `domain::Hlc`, kept by the vault.
 
+use std::cell::RefCell;
+
 use domain::{Day, OffsetMin, UnixMs};
+use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
+use jiff::tz::TimeZone;
 
 /// One instant with the device's offset from UTC at that instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +47,31 @@ impl Clock {
     }
 }
 
-/// The offset of the system's time zone at an instant.
+thread_local! {
+    /// The zone of the person for whom this thread works, where that is not the zone of this process.
+    static ZONE: RefCell<Option<TimeZone>> = const { RefCell::new(None) };
+}
+
+/// The time zone of the person for whom this thread works: the system's, unless it works for another process.
+pub fn zone() -> TimeZone {
+    ZONE.with_borrow(Clone::clone)
+        .unwrap_or_else(TimeZone::system)
+}
+
+/// What another process calls this zone; none when it has no name.
+pub fn zone_name() -> Option<String> {
+    DateTimePrinter::new().time_zone_to_string(&zone()).ok()
+}
+
+/// Has this thread work in a zone of that name from now on; in the system's, when the name is not known here.
+pub fn work_in_zone(name: &str) {
+    let zone = DateTimeParser::new().parse_time_zone(name).ok();
+    ZONE.set(zone);
+}
+
+/// The offset of the present time zone at an instant.
 pub fn offset_at(at: UnixMs) -> OffsetMin {
-    let zone = jiff::tz::TimeZone::system();
+    let zone = zone();
     let seconds =
         jiff::Timestamp::from_millisecond(at.0).map_or(0, |stamp| zone.to_offset(stamp).seconds());
     OffsetMin(i16::try_from(seconds / 60).unwrap_or(0))

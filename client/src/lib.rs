@@ -18,15 +18,15 @@ pub mod sync;
 mod tls;
 mod vault;
 
-pub use clock::{Clock, Moment, offset_at, parse_moment};
+pub use clock::{Clock, Moment, offset_at, parse_moment, work_in_zone, zone, zone_name};
 pub use limit::SKEW_WARN_MS;
 pub use local_state::Login;
-pub use shared::{SharedVault, VaultTurn};
+pub use shared::{SharedVault, SyncClaim, VaultTurn};
 pub use study::StudySession;
 pub use tls::{TlsError, client_config};
 pub use vault::{
-    Answer, BlobNotTaken, CardEdit, CardShown, ConflictShown, DayTold, DeckSummary, EventTold,
-    Hold, ImportReport, ItemShown, Joining, MediaFileError, NewCard, NewItem, NewMedia, Query,
-    QueryError, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary,
-    Undone, Vault, VaultError, VaultErrorKind, VaultResult, VerifyReport, Why,
+    Answer, BlobNotTaken, CardEdit, CardPage, CardShown, ConflictShown, DayTold, DeckSummary,
+    EventTold, Hold, ImportReport, ItemShown, Joining, MediaFileError, NewCard, NewItem, NewMedia,
+    Query, QueryError, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts,
+    StudySummary, Undone, Vault, VaultError, VaultErrorKind, VaultResult, VerifyReport, Why,
 };

@@ -44,9 +44,9 @@ pub(crate) enum Claim<'a> {
     Watched(SyncControl),
 }
 
-/// The right to be the one sync of a vault.
+/// The right to be the one sync of a vault, or to keep any from beginning.
 #[derive(Debug)]
-pub(crate) struct SyncClaim<'a>(&'a SharedVault);
+pub struct SyncClaim<'a>(&'a SharedVault);
 
 impl SharedVault {
     /// Shares a vault.
@@ -79,6 +79,19 @@ impl SharedVault {
     /// Whether a sync stays connected, in whichever thread.
     pub fn is_watched(&self) -> bool {
         locked(&self.sync).as_ref().is_some_and(|sync| sync.watch)
+    }
+
+    /// Keeps syncs from running while the vault changes its account; waits for one that will end by itself. None when one
+    /// stays connected.
+    pub fn without_sync(&self) -> Option<SyncClaim<'_>> {
+        let nobody = RunningSync {
+            control: SyncControl::default(),
+            watch: false,
+        };
+        match self.claim_sync(&nobody) {
+            Claim::Mine(claim) => Some(claim),
+            Claim::Watched(_) => None,
+        }
     }
 
     /// Becomes the one sync of this vault; waits for one that will end by itself.

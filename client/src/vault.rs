@@ -39,9 +39,9 @@ pub use input::{Answer, CardEdit, MediaFileError, NewCard, NewItem, NewMedia};
 pub use join::Joining;
 pub use query::{Query, QueryError};
 pub use view::{
-    BlobNotTaken, CardShown, ConflictShown, DayTold, DeckSummary, EventTold, ImportReport,
-    ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary,
-    Undone, VerifyReport, Why,
+    BlobNotTaken, CardPage, CardShown, ConflictShown, DayTold, DeckSummary, EventTold,
+    ImportReport, ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts,
+    StudySummary, Undone, VerifyReport, Why,
 };
 pub(crate) use why::grade_name;
 

@@ -81,8 +81,13 @@ impl Device {
         path
     }
 
-    /// The command with this device's environment.
+    /// The command with this device's environment, asked for JSON.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        self.plain_command(&[&["--json"], arguments].concat())
+    }
+
+    /// The command with this device's environment, as a person types it.
+    pub fn plain_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(client_binary());
         command
             .env_clear()
@@ -103,11 +108,7 @@ impl Device {
             std::fs::create_dir_all(&directory).expect("a directory of a test can be made");
             command.env(variable, directory);
         }
-        command
-            .arg("--vault")
-            .arg(&self.vault)
-            .arg("--json")
-            .args(arguments);
+        command.arg("--vault").arg(&self.vault).args(arguments);
         command.current_dir(self.home.path());
         command
     }
@@ -136,6 +137,11 @@ impl Device {
     /// Starts a command whose stdout is read line by line.
     pub fn start_reading(&self, arguments: &[&str]) -> Running {
         Running::start_with_open_stdout(&mut self.command(arguments), b"")
+    }
+
+    /// Starts a command whose stdin stays open and whose stdout is read line by line.
+    pub fn start_talking(&self, arguments: &[&str]) -> Running {
+        Running::start_talking(&mut self.command(arguments))
     }
 
     /// Runs a command that must end well; its JSON.

@@ -1,7 +1,7 @@
 //! A child process under watch: what it printed, how it ended, and a limit after which a hang becomes a failed test.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -89,6 +89,7 @@ pub fn text<'v>(value: &'v Value, key: &str) -> &'v str {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    stdin: Option<ChildStdin>,
     stdout_lines: Option<BufReader<ChildStdout>>,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
@@ -105,6 +106,14 @@ impl Running {
 
     /// Starts `command` and leaves its stdout to [`Running::line`].
     pub fn start_with_open_stdout(command: &mut Command, stdin: &[u8]) -> Self {
+        let mut running = Self::start_talking(command);
+        running.say(stdin);
+        running.stdin = None;
+        running
+    }
+
+    /// Starts `command`, leaves its stdout to [`Running::line`] and its stdin to [`Running::say`].
+    pub fn start_talking(command: &mut Command) -> Self {
         let words: Vec<_> = std::iter::once(command.get_program())
             .chain(command.get_args())
             .map(|word| word.to_string_lossy())
@@ -116,18 +125,24 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|cause| panic!("{name} does not start: {cause}"));
-        if let Some(mut pipe) = child.stdin.take() {
-            // A command that ends without reading its stdin closes the pipe; that is its right.
-            drop(pipe.write_all(stdin));
-        }
+        let stdin = child.stdin.take();
         let stdout_lines = child.stdout.take().map(BufReader::new);
         let stderr = child.stderr.take().map(read_all_in_background);
         Self {
             child,
+            stdin,
             stdout_lines,
             stdout: None,
             stderr,
             command: name,
+        }
+    }
+
+    /// Writes to its stdin.
+    pub fn say(&mut self, bytes: &[u8]) {
+        if let Some(pipe) = &mut self.stdin {
+            // A command that ends without reading its stdin closes the pipe; that is its right.
+            drop(pipe.write_all(bytes));
         }
     }
 
@@ -180,6 +195,7 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub fn finish(mut self) -> Output {
+        self.stdin = None;
         self.wait_for_end()
     }
 

@@ -16,6 +16,8 @@ mod crash;
 mod damage;
 mod dice;
 mod disk_full;
+mod held;
+mod held_ends;
 mod hostile;
 mod main_job;
 mod merges;

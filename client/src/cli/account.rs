@@ -9,7 +9,7 @@ use client::{Joining, Login, Vault, client_config};
 use domain::{DeviceId, VaultId};
 use serde_json::json;
 
-use super::desk::Desk;
+use super::desk::{Desk, OpenVault};
 use super::failure::{Failure, Kind, Outcome};
 use super::secret;
 use super::table::{Align, clean, count, grouped, lines, pairs};
@@ -97,21 +97,21 @@ pub(crate) fn run(desk: Desk<'_>, command: AccountCommand) -> Outcome {
 }
 
 fn register(mut desk: Desk<'_>, args: &ServerArgs, login: bool) -> Outcome {
-    let server = Server::open(args)?;
-    let mut vault = if login {
+    let server = Server::open(&desk, args)?;
+    let store = if login {
         Some(free_vault(&desk)?)
     } else {
         unjoined_vault(&desk)?
     };
-    let login = vault.is_some();
-    let password = secret::new_password(args.password_stdin)?;
+    let login = store.is_some();
+    let password = secret::new_password(&desk, args.password_stdin)?;
     let credentials = Credentials {
         user: &args.user,
         password: &password,
     };
     let made = server.client.register(credentials)?;
-    if let Some(vault) = &mut vault {
-        server.join(vault, credentials)?;
+    if let Some(store) = &store {
+        server.join(store, credentials)?;
     }
     let answer = json!({
         "server": server.address.to_string(), "user": args.user,
@@ -137,10 +137,11 @@ fn register(mut desk: Desk<'_>, args: &ServerArgs, login: bool) -> Outcome {
 }
 
 /// Opens the vault for a login that must not leave another account.
-fn free_vault(desk: &Desk<'_>) -> Outcome<Vault> {
-    let vault = desk.open()?;
-    match vault.login().filter(|login| login.active) {
-        None => Ok(vault),
+fn free_vault(desk: &Desk<'_>) -> Outcome<OpenVault> {
+    let store = desk.open()?;
+    let login = store.lock()?.login().cloned();
+    match login {
+        None => Ok(store),
         Some(login) => Err(Failure::choice(format!(
             "this device is logged in as {} at {}",
             login.user, login.url
@@ -150,20 +151,23 @@ fn free_vault(desk: &Desk<'_>) -> Outcome<Vault> {
 }
 
 /// The vault here, if there is one and it never belonged to an account.
-fn unjoined_vault(desk: &Desk<'_>) -> Outcome<Option<Vault>> {
-    match desk.open() {
-        Ok(vault) => Ok(Some(vault).filter(|vault| vault.last_login().is_none())),
-        Err(failure) if failure.kind() == Kind::NotFound => Ok(None),
-        Err(failure) => Err(failure),
-    }
+fn unjoined_vault(desk: &Desk<'_>) -> Outcome<Option<OpenVault>> {
+    let store = match desk.open() {
+        Ok(store) => store,
+        Err(failure) if failure.kind() == Kind::NotFound => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    let unjoined = store.lock()?.last_login().is_none();
+    Ok(unjoined.then_some(store))
 }
 
 fn log_in(mut desk: Desk<'_>, args: &ServerArgs, yes: bool) -> Outcome {
-    let server = Server::open(args)?;
-    let mut vault = desk.open()?;
-    if let Some(login) = vault
-        .login()
-        .filter(|login| login.user != args.user || login.url != server.address.to_string())
+    let server = Server::open(&desk, args)?;
+    let store = desk.open()?;
+    store.must_not_be_watched()?;
+    let login = store.lock()?.login().cloned();
+    if let Some(login) =
+        login.filter(|login| login.user != args.user || login.url != server.address.to_string())
     {
         let other = format!("{} at {}", clean(&login.user), clean(&login.url));
         let question = format!(
@@ -177,18 +181,18 @@ fn log_in(mut desk: Desk<'_>, args: &ServerArgs, yes: bool) -> Outcome {
         );
         desk.confirm(yes, &question, &again)?;
     }
-    let password = secret::password(args.password_stdin)?;
+    let password = secret::password(&desk, args.password_stdin)?;
     server.join(
-        &mut vault,
+        &store,
         Credentials {
             user: &args.user,
             password: &password,
         },
     )?;
-    let status = vault.status()?;
+    let status = store.lock()?.status()?;
     let answer = json!({
         "server": server.address.to_string(), "user": args.user,
-        "device_id": vault.device_id(), "vault_id": vault.vault_id(), "decks": status.decks,
+        "device_id": status.device_id, "vault_id": status.vault_id, "decks": status.decks,
     });
     desk.show(&answer, |screen| {
         screen.line(format!(
@@ -208,13 +212,17 @@ fn log_in(mut desk: Desk<'_>, args: &ServerArgs, yes: bool) -> Outcome {
 }
 
 fn log_out(mut desk: Desk<'_>, here: &HereArgs) -> Outcome {
-    let mut vault = desk.open()?;
-    let account = Account::of(&vault, here)?;
-    let told = account
-        .client
-        .remove_device(&account.token, &vault.device_id().to_string());
+    let store = desk.open()?;
+    let (account, device) = {
+        let vault = store.lock()?;
+        (Account::of(&vault, here)?, vault.device_id().to_string())
+    };
+    // Here first: a sync that stays connected ends as soon as the server knows.
+    let mut vault = store.lock()?;
     vault.leave()?;
     Token::forget(vault.dir())?;
+    drop(vault);
+    let told = account.client.remove_device(&account.token, &device);
     // A server that no longer knows this device needs not be told that it is gone.
     if let Err(error) = told.or_else(known_gone) {
         desk.screen
@@ -243,9 +251,7 @@ fn known_gone(error: AccountError) -> Result<(), AccountError> {
 }
 
 fn devices(desk: Desk<'_>, here: &HereArgs) -> Outcome {
-    let vault = desk.open()?;
-    let devices = Account::of(&vault, here)?.devices()?;
-    drop(vault);
+    let devices = account_here(&desk, here)?.devices()?;
     let screen = desk.screen;
     if screen.is_json() {
         return devices.iter().try_for_each(|device| screen.object(device));
@@ -280,8 +286,7 @@ fn devices(desk: Desk<'_>, here: &HereArgs) -> Outcome {
 }
 
 fn remove_device(mut desk: Desk<'_>, here: &HereArgs, wanted: &str) -> Outcome {
-    let vault = desk.open()?;
-    let account = Account::of(&vault, here)?;
+    let account = account_here(&desk, here)?;
     let devices = account.devices()?;
     let listed = "memoryvault account devices";
     let mut fitting = devices
@@ -314,10 +319,8 @@ fn remove_device(mut desk: Desk<'_>, here: &HereArgs, wanted: &str) -> Outcome {
 }
 
 fn usage(mut desk: Desk<'_>, here: &HereArgs) -> Outcome {
-    let vault = desk.open()?;
-    let account = Account::of(&vault, here)?;
+    let account = account_here(&desk, here)?;
     let usage = account.client.usage(&account.token)?;
-    drop(vault);
     desk.show(&usage, |screen| {
         let rows = [
             ("Pictures and sounds", grouped(usage.blobs)),
@@ -342,6 +345,11 @@ fn usage(mut desk: Desk<'_>, here: &HereArgs) -> Outcome {
     })
 }
 
+/// The account of this device; nobody waits for the vault while its server is asked.
+fn account_here(desk: &Desk<'_>, here: &HereArgs) -> Outcome<Account> {
+    Account::of(&*desk.open()?.lock()?, here)
+}
+
 /// A server that was named on the command line.
 struct Server<'a> {
     args: &'a ServerArgs,
@@ -351,9 +359,10 @@ struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    fn open(args: &'a ServerArgs) -> Outcome<Self> {
+    fn open(desk: &Desk<'_>, args: &'a ServerArgs) -> Outcome<Self> {
         let address = ServerAddress::parse(&args.url, args.insecure)?;
-        let ca = args.ca.as_deref().map(read_ca).transpose()?;
+        let ca = args.ca.as_deref().map(|file| desk.file(file)).transpose()?;
+        let ca = ca.as_deref().map(read_ca).transpose()?;
         let client = AccountClient::new(address.clone(), ca.as_deref())?;
         Ok(Self {
             args,
@@ -364,13 +373,20 @@ impl<'a> Server<'a> {
     }
 
     /// Logs this device in and joins its decks to the account.
-    fn join(&self, vault: &mut Vault, credentials: Credentials<'_>) -> Outcome {
-        let (id, name) = (vault.device_id().to_string(), vault.device_name());
+    fn join(&self, store: &OpenVault, credentials: Credentials<'_>) -> Outcome {
+        let _alone = store.without_sync()?;
+        let (id, name) = {
+            let vault = store.lock()?;
+            (
+                vault.device_id().to_string(),
+                vault.device_name().to_owned(),
+            )
+        };
         let LoggedIn {
             token,
             device,
             vault: account_vault,
-        } = self.client.log_in(credentials, &id, name)?;
+        } = self.client.log_in(credentials, &id, &name)?;
         let unreadable = |what: &str| {
             Failure::new(
                 Kind::Network,
@@ -379,6 +395,7 @@ impl<'a> Server<'a> {
         };
         let device: DeviceId = device.parse().map_err(|_| unreadable("device id"))?;
         let account_vault: VaultId = account_vault.parse().map_err(|_| unreadable("vault id"))?;
+        let mut vault = store.lock()?;
         // The token first: a vault that is logged in always finds it.
         token.stage(vault.dir(), &device.to_string())?;
         let login = Login {

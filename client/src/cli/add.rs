@@ -10,6 +10,7 @@ use serde_json::json;
 use super::desk::Desk;
 use super::failure::{Failure, Outcome};
 use super::parts::{Content, Parts, Side};
+use super::terminal::Input;
 
 /// Text beyond this is refused anyway; reading stops there.
 const STDIN_TEXT_BYTES_MAX: u64 = 1024 * 1024;
@@ -47,13 +48,14 @@ pub(crate) fn run(mut desk: Desk<'_>, args: AddArgs) -> Outcome {
     }
     let (mut front, mut back) = (Vec::new(), Vec::new());
     for (side, content) in args.parts.0 {
-        let item = item(content)?;
+        let item = item(&desk, content)?;
         match side {
             Side::Front => front.push(item),
             Side::Back => back.push(item),
         }
     }
-    let mut vault = desk.open()?;
+    let store = desk.open()?;
+    let mut vault = store.lock()?;
     let deck = vault.deck_find(&args.deck)?;
     let card = vault.add_card(&NewCard {
         deck,
@@ -61,6 +63,7 @@ pub(crate) fn run(mut desk: Desk<'_>, args: AddArgs) -> Outcome {
         back,
         tags: args.tags,
     })?;
+    drop(vault);
     desk.show(&json!({ "card": card }), |screen| {
         screen.note("Added a card.");
         screen.line(card.to_string());
@@ -75,34 +78,32 @@ fn is_stdin(content: &Content) -> bool {
 }
 
 /// Reads what an option names.
-fn item(content: Content) -> Outcome<NewItem> {
+fn item(desk: &Desk<'_>, content: Content) -> Outcome<NewItem> {
     let stdin = is_stdin(&content);
     Ok(match content {
-        Content::Text(_) if stdin => NewItem::Text(text_from_stdin()?),
+        Content::Text(_) if stdin => NewItem::Text(text_from_stdin(desk)?),
         Content::Text(text) => NewItem::Text(text),
         Content::File { kind, alt, .. } if stdin => {
-            NewItem::Media(Box::new(media_from_stdin(kind, alt)?))
+            NewItem::Media(Box::new(media_from_stdin(desk, kind, alt)?))
         }
         Content::File { kind, path, alt } => {
-            NewItem::Media(Box::new(NewMedia::read(&path, kind, alt)?))
+            NewItem::Media(Box::new(NewMedia::read(&desk.file(&path)?, kind, alt)?))
         }
     })
 }
 
-fn text_from_stdin() -> Outcome<String> {
+fn text_from_stdin(desk: &Desk<'_>) -> Outcome<String> {
     let mut text = String::new();
-    std::io::stdin()
-        .lock()
+    Input::of(desk.terminal())
         .take(STDIN_TEXT_BYTES_MAX)
         .read_to_string(&mut text)
         .map_err(|error| Failure::failed(format!("stdin could not be read as text: {error}")))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn media_from_stdin(kind: Kind, alt: Option<String>) -> Outcome<NewMedia> {
+fn media_from_stdin(desk: &Desk<'_>, kind: Kind, alt: Option<String>) -> Outcome<NewMedia> {
     let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
+    Input::of(desk.terminal())
         .take(media::limit::UPLOAD_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| Failure::failed(format!("stdin could not be read: {error}")))?;

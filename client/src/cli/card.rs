@@ -6,10 +6,11 @@ use serde_json::json;
 use super::desk::Desk;
 use super::face;
 use super::failure::{Failure, Outcome};
+use super::screen::Screen;
 use super::table::{Align, count, lines};
 
-/// Lines that are set in columns together; a long list is printed while it is read.
-const LINES_TOGETHER: usize = 500;
+/// Cards that are read in one turn and set in columns together.
+const CARDS_TOGETHER: usize = 500;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum CardCommand {
@@ -73,22 +74,26 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
     match command {
         CardCommand::List { query } => list(desk, &query.join(" ")),
         CardCommand::Show { card } => {
-            let vault = desk.open()?;
-            let card = find(&vault, &card)?;
+            let store = desk.open()?;
+            let card = find(&*store.lock()?, &card)?;
             desk.show(&card, |screen| face::card(screen, &card))
         }
         CardCommand::Remove { card, yes } => remove(desk, &card, yes),
         CardCommand::Restore { card } => {
-            let mut vault = desk.open()?;
+            let store = desk.open()?;
+            let mut vault = store.lock()?;
             let id = vault.card_find(&card)?;
             vault.card_restore(id)?;
+            drop(vault);
             desk.show(&json!({ "card": id, "restored": true }), |screen| {
                 screen.line("The card is back.")
             })
         }
         CardCommand::Why { card } => {
-            let vault = desk.open()?;
+            let store = desk.open()?;
+            let vault = store.lock()?;
             let why = vault.why(vault.card_find(&card)?)?;
+            drop(vault);
             desk.show(&why, |screen| {
                 why.lines.iter().for_each(|line| screen.line(line))
             })
@@ -111,29 +116,34 @@ pub(crate) fn find(vault: &Vault, wanted: &str) -> Outcome<CardShown> {
 fn list(desk: Desk<'_>, query: &str) -> Outcome {
     // Read before the vault is opened: a mistyped query should not wait for another process.
     let query = Query::parse(query)?;
-    let vault = desk.open()?;
+    let store = desk.open()?;
     let screen = desk.screen;
-    let mut failed = None;
-    let (mut waiting, mut listed) = (Vec::new(), 0_u64);
-    vault.cards(&query, &mut |card| {
-        listed += 1;
-        if screen.is_json() {
-            failed = screen.object(&card).err();
-        } else {
-            waiting.push(row(&card));
-            if waiting.len() == LINES_TOGETHER {
-                print_rows(screen, &mut waiting);
-            }
-        }
-        failed.is_none() && screen.is_open()
-    })?;
-    print_rows(screen, &mut waiting);
+    let (mut next, mut listed) = (Some(None), 0_u64);
+    // Page by page: whoever else waits for the vault gets a turn between two of them.
+    while let Some(after) = next.filter(|_| screen.is_open()) {
+        let page = store.lock()?.cards_after(&query, after, CARDS_TOGETHER)?;
+        listed += u64::try_from(page.cards.len()).unwrap_or(u64::MAX);
+        print_page(screen, &page.cards)?;
+        next = page.next.map(Some);
+    }
     if listed == 0 {
         screen.note("No card fits.");
     } else {
         screen.note(count(listed, "card", "cards"));
     }
-    failed.map_or(Ok(()), Err)
+    Ok(())
+}
+
+/// Prints cards that fit, as objects or in columns.
+fn print_page(screen: &mut Screen, cards: &[CardShown]) -> Outcome {
+    if screen.is_json() {
+        return screen.objects(cards);
+    }
+    let rows: Vec<Vec<String>> = cards.iter().map(row).collect();
+    lines(&[Align::Left; 5], &rows)
+        .iter()
+        .for_each(|line| screen.line(line));
+    Ok(())
 }
 
 fn row(card: &CardShown) -> Vec<String> {
@@ -151,23 +161,16 @@ fn row(card: &CardShown) -> Vec<String> {
     ]
 }
 
-fn print_rows(screen: &mut super::screen::Screen, rows: &mut Vec<Vec<String>>) {
-    lines(&[Align::Left; 5], rows)
-        .iter()
-        .for_each(|line| screen.line(line));
-    rows.clear();
-}
-
 fn remove(mut desk: Desk<'_>, card: &str, yes: bool) -> Outcome {
-    let mut vault: Vault = desk.open()?;
-    let shown = find(&vault, card)?;
+    let store = desk.open()?;
+    let shown = find(&*store.lock()?, card)?;
     let (id, front) = (shown.id, face::side_short(&shown.front, 60));
     desk.confirm(
         yes,
         &format!("remove the card \"{front}\"?"),
         &format!("memoryvault card remove {id}"),
     )?;
-    vault.card_remove(id)?;
+    store.lock()?.card_remove(id)?;
     desk.show(&json!({ "card": id, "removed": true }), |screen| {
         screen.line(format!("Removed the card \"{front}\"."));
         screen.note(format!("It can come back: memoryvault card restore {id}"));
@@ -192,9 +195,11 @@ fn edit(mut desk: Desk<'_>, args: EditArgs) -> Outcome {
             Failure::usage("nothing to change was named").hint("memoryvault card edit --help")
         );
     }
-    let mut vault = desk.open()?;
+    let store = desk.open()?;
+    let mut vault = store.lock()?;
     let id = find(&vault, &args.card)?.id;
     vault.card_edit(id, &edit)?;
     let card = vault.card(id)?;
+    drop(vault);
     desk.show(&card, |screen| face::card(screen, &card))
 }

@@ -1,12 +1,10 @@
 //! `memoryvault conflicts`: texts that two devices changed without knowing of each other; one version is kept, or all
 //! are joined.
 
-use std::io::{self, BufRead, Write};
-
 use client::ConflictShown;
 use serde_json::json;
 
-use super::desk::{Desk, is_attended};
+use super::desk::Desk;
 use super::failure::{Failure, Outcome};
 use super::table::clean;
 
@@ -31,8 +29,8 @@ pub(crate) enum ConflictsCommand {
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, command: ConflictsCommand) -> Outcome {
-    let mut vault = desk.open()?;
-    let conflicts = vault.conflicts()?;
+    let store = desk.open()?;
+    let conflicts = store.lock()?.conflicts()?;
     let (id, number, join, text) = match command {
         ConflictsCommand::List => return list(desk, &conflicts),
         ConflictsCommand::Pick {
@@ -59,10 +57,19 @@ pub(crate) fn run(mut desk: Desk<'_>, command: ConflictsCommand) -> Outcome {
             |number| checked(number, conflict),
         )?)
     };
+    let mut vault = store.lock()?;
+    if !vault.conflicts()?.contains(conflict) {
+        return Err(Failure::choice(format!(
+            "the versions of {} changed while you chose",
+            clean(&id)
+        ))
+        .hint("memoryvault conflicts list"));
+    }
     match &kept {
         Choice::Version(index) => vault.conflict_pick(&id, *index)?,
         Choice::Text(text) => vault.conflict_join(&id, text)?,
     }
+    drop(vault);
     let text = match &kept {
         Choice::Version(index) => conflict.values.get(*index).cloned().unwrap_or_default(),
         Choice::Text(text) => text.clone(),
@@ -137,7 +144,7 @@ fn checked(number: usize, conflict: &ConflictShown) -> Outcome<usize> {
 }
 
 fn ask(desk: &mut Desk<'_>, conflict: &ConflictShown) -> Outcome<usize> {
-    if desk.screen.is_json() || !is_attended() {
+    if desk.screen.is_json() || !desk.is_attended() {
         let known = conflict.values.len();
         return Err(Failure::choice(format!(
             "say which of the {known} versions of {} to keep",
@@ -151,16 +158,8 @@ fn ask(desk: &mut Desk<'_>, conflict: &ConflictShown) -> Outcome<usize> {
     describe(conflict)
         .iter()
         .for_each(|line| desk.screen.line(line));
-    let failed =
-        |error: io::Error| Failure::failed(format!("the terminal could not be used: {error}"));
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "Keep which? ")
-        .and_then(|()| stderr.flush())
-        .map_err(failed)?;
-    drop(stderr);
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    let number = answer.trim().parse().map_err(|_| {
+    let answer = desk.ask("Keep which? ")?;
+    let number = answer.parse().map_err(|_| {
         Failure::choice("nothing was chosen")
             .hint(format!("memoryvault conflicts pick {} 1", conflict.id))
     })?;

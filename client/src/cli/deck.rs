@@ -1,9 +1,8 @@
 //! `memoryvault deck`: add, list, rename, remove and restore decks.
 
-use client::Vault;
 use serde_json::json;
 
-use super::desk::Desk;
+use super::desk::{Desk, OpenVault};
 use super::failure::Outcome;
 use super::table::{Align, clean, count, grouped, lines};
 
@@ -43,27 +42,31 @@ pub(crate) enum DeckCommand {
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, command: DeckCommand) -> Outcome {
-    let mut vault = desk.open()?;
+    let store = desk.open()?;
     match command {
         DeckCommand::Add { name } => {
-            let deck = vault.deck_add(&name)?;
+            let deck = store.lock()?.deck_add(&name)?;
             desk.show(&json!({ "deck": deck }), |screen| {
                 screen.note(format!("Added the deck {}.", clean(&name)));
                 screen.line(deck.to_string());
             })
         }
-        DeckCommand::List { removed } => list(desk, &vault, removed),
+        DeckCommand::List { removed } => list(desk, &store, removed),
         DeckCommand::Rename { deck, name } => {
+            let mut vault = store.lock()?;
             let id = vault.deck_find(&deck)?;
             vault.deck_rename(id, &name)?;
+            drop(vault);
             desk.show(&json!({ "deck": id, "name": name }), |screen| {
                 screen.line(format!("The deck is called {} now.", clean(&name)));
             })
         }
-        DeckCommand::Remove { deck, yes } => remove(desk, &mut vault, &deck, yes),
+        DeckCommand::Remove { deck, yes } => remove(desk, &store, &deck, yes),
         DeckCommand::Restore { deck } => {
+            let mut vault = store.lock()?;
             let id = vault.deck_find_removed(&deck)?;
             vault.deck_restore(id)?;
+            drop(vault);
             desk.show(&json!({ "deck": id, "restored": true }), |screen| {
                 screen.line("The deck is back.")
             })
@@ -71,11 +74,11 @@ pub(crate) fn run(mut desk: Desk<'_>, command: DeckCommand) -> Outcome {
     }
 }
 
-fn list(desk: Desk<'_>, vault: &Vault, removed: bool) -> Outcome {
+fn list(desk: Desk<'_>, store: &OpenVault, removed: bool) -> Outcome {
     let decks = if removed {
-        vault.decks_removed()?
+        store.lock()?.decks_removed()?
     } else {
-        vault.decks()?
+        store.lock()?.decks()?
     };
     let screen = desk.screen;
     if screen.is_json() {
@@ -126,9 +129,11 @@ fn list(desk: Desk<'_>, vault: &Vault, removed: bool) -> Outcome {
     Ok(())
 }
 
-fn remove(mut desk: Desk<'_>, vault: &mut Vault, deck: &str, yes: bool) -> Outcome {
+fn remove(mut desk: Desk<'_>, store: &OpenVault, deck: &str, yes: bool) -> Outcome {
+    let vault = store.lock()?;
     let id = vault.deck_find(deck)?;
     let found = vault.decks()?.into_iter().find(|summary| summary.id == id);
+    drop(vault);
     let (name, cards) = found
         .map(|summary| (summary.name, summary.cards))
         .unwrap_or_default();
@@ -138,7 +143,7 @@ fn remove(mut desk: Desk<'_>, vault: &mut Vault, deck: &str, yes: bool) -> Outco
         count(cards, "card", "cards")
     );
     desk.confirm(yes, &question, &format!("memoryvault deck remove {id}"))?;
-    vault.deck_remove(id)?;
+    store.lock()?.deck_remove(id)?;
     desk.show(&json!({ "deck": id, "removed": true }), |screen| {
         screen.line(format!(
             "Removed the deck {} with {}.",

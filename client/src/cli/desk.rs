@@ -1,21 +1,44 @@
-//! Where a command works: the vault's folder and the screen, and how the vault is opened for it. Also the one place that
-//! asks whether a person is sitting at the terminal.
+//! Where a command works: the vault's folder, the place it was typed in and the screen, and how it comes to the vault. Also
+//! the one place that asks questions and knows whether a person is there to answer them.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use client::{Hold, Repaired, Vault};
+use client::{Hold, Repaired, SharedVault, SyncClaim, Vault, VaultTurn};
 use serde::Serialize;
 
 use super::failure::{Failure, Outcome};
+use super::held::Serving;
 use super::screen::Screen;
+use super::terminal::{Stream, Terminal, text_line};
 
-/// The vault's folder and the screen of one command.
+/// The place and the screen of one command.
 #[derive(Debug)]
 pub(crate) struct Desk<'a> {
-    home: PathBuf,
+    place: Place,
     who: String,
+    /// The vault, when this process has it open for other commands.
+    shared: Option<Arc<SharedVault>>,
     pub(crate) screen: &'a mut Screen,
+}
+
+/// Where a command was typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The vault's folder.
+    pub(crate) home: PathBuf,
+    /// The working directory, if there is one.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// The vault, opened by this command or shared with the one that has it open.
+#[derive(Debug)]
+pub(crate) struct OpenVault {
+    // Dropped before the vault: other commands end first.
+    _serving: Option<Serving>,
+    vault: Arc<SharedVault>,
+    terminal: Arc<dyn Terminal>,
 }
 
 /// Finds the vault's folder: the option, else the environment, else the place for data of this user.
@@ -39,27 +62,94 @@ pub(crate) fn home(option: Option<PathBuf>) -> Outcome<PathBuf> {
 }
 
 impl<'a> Desk<'a> {
-    pub(crate) fn new(home: PathBuf, who: String, screen: &'a mut Screen) -> Self {
-        Self { home, who, screen }
+    /// A command of this process.
+    pub(crate) fn new(place: Place, who: String, screen: &'a mut Screen) -> Self {
+        Self {
+            place,
+            who,
+            shared: None,
+            screen,
+        }
+    }
+
+    /// A command that another process handed over to this one, which has the vault open.
+    pub(crate) fn of_guest(
+        place: Place,
+        who: String,
+        shared: Arc<SharedVault>,
+        screen: &'a mut Screen,
+    ) -> Self {
+        Self {
+            place,
+            who,
+            shared: Some(shared),
+            screen,
+        }
     }
 
     pub(crate) fn home(&self) -> &Path {
-        &self.home
+        &self.place.home
+    }
+
+    /// The file that a path means in the working directory of the command.
+    pub(crate) fn file(&self, typed: &Path) -> Outcome<PathBuf> {
+        if typed.is_absolute() {
+            return Ok(typed.to_owned());
+        }
+        let folder = self.place.folder.as_ref();
+        folder.map(|folder| folder.join(typed)).ok_or_else(|| {
+            Failure::not_found(format!(
+                "there is no file {}: the working directory is gone",
+                typed.display()
+            ))
+        })
     }
 
     /// Opens the vault for one command; waits a while for another one that is at it.
-    pub(crate) fn open(&self) -> Outcome<Vault> {
+    pub(crate) fn open(&self) -> Outcome<OpenVault> {
         self.open_as(Hold::Short)
     }
 
-    /// Makes a new store for a vault whose own is damaged.
-    pub(crate) fn repair(&self) -> Outcome<(Vault, Repaired)> {
-        Ok(Vault::repair(&self.home, &self.who)?)
+    /// Opens the vault until the person ends the command, and serves other commands meanwhile.
+    pub(crate) fn hold(&self) -> Outcome<OpenVault> {
+        let mut opened = self.open_as(Hold::Long)?;
+        if self.shared.is_none() {
+            match Serving::begin(self.home(), Arc::clone(&opened.vault)) {
+                Ok(serving) => opened._serving = Some(serving),
+                // Not every file system has sockets: others are told then that they must wait.
+                Err(error) => self
+                    .screen
+                    .detail(format!("other commands must wait for this one: {error}")),
+            }
+        }
+        Ok(opened)
     }
 
-    /// Opens the vault, telling others whether to wait for this process.
-    pub(crate) fn open_as(&self, hold: Hold) -> Outcome<Vault> {
-        Ok(Vault::open(&self.home, &self.who, hold)?)
+    fn open_as(&self, hold: Hold) -> Outcome<OpenVault> {
+        let vault = match &self.shared {
+            Some(shared) => Arc::clone(shared),
+            None => Arc::new(SharedVault::new(Vault::open(self.home(), &self.who, hold)?)),
+        };
+        Ok(OpenVault {
+            _serving: None,
+            vault,
+            terminal: self.screen.terminal(),
+        })
+    }
+
+    /// Makes a new store for a vault whose own is damaged.
+    pub(crate) fn repair(&self) -> Outcome<(OpenVault, Repaired)> {
+        let (vault, repaired) = Vault::repair(self.home(), &self.who)?;
+        let opened = OpenVault {
+            _serving: None,
+            vault: Arc::new(SharedVault::new(vault)),
+            terminal: self.screen.terminal(),
+        };
+        Ok((opened, repaired))
+    }
+
+    pub(crate) fn terminal(&self) -> &dyn Terminal {
+        self.screen.terminal_ref()
     }
 
     /// Prints the object for a program, or calls for the lines for a person.
@@ -82,24 +172,69 @@ impl<'a> Desk<'a> {
             return Ok(());
         }
         let refused = || Failure::choice(question.to_owned()).hint(format!("{command} --yes"));
-        if self.screen.is_json() || !is_attended() {
+        if self.screen.is_json() || !self.is_attended() {
             return Err(refused());
         }
-        let mut stderr = io::stderr().lock();
-        let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
-        drop(stderr);
-        let mut answer = String::new();
-        asked
-            .and_then(|()| io::stdin().lock().read_line(&mut answer))
-            .map_err(|error| Failure::failed(format!("the terminal could not be used: {error}")))?;
-        match answer.trim().to_lowercase().as_str() {
+        match self
+            .ask(&format!("{question} [y/N] "))?
+            .to_lowercase()
+            .as_str()
+        {
             "y" | "yes" => Ok(()),
             _ => Err(Failure::choice("nothing was changed")),
         }
     }
+
+    /// Asks the person at the terminal, and trims the answer.
+    pub(crate) fn ask(&self, question: &str) -> Outcome<String> {
+        self.terminal().write_err(question.as_bytes());
+        let answer = text_line(self.terminal()).map_err(|error: io::Error| {
+            Failure::failed(format!("the terminal could not be used: {error}"))
+        })?;
+        Ok(answer.trim().to_owned())
+    }
+
+    /// Says whether a person can answer a question.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.terminal().is_terminal(Stream::In) && self.terminal().is_terminal(Stream::Err)
+    }
 }
 
-/// Says whether a person can answer a question.
-pub(crate) fn is_attended() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+impl OpenVault {
+    /// Waits for this command's turn. It must not be kept while waiting for a person, a reader or the network.
+    pub(crate) fn lock(&self) -> Outcome<VaultTurn<'_>> {
+        let turn = self.vault.lock();
+        self.terminal.begin()?;
+        Ok(turn)
+    }
+
+    /// The vault as several threads use it.
+    pub(crate) fn shared(&self) -> Outcome<&SharedVault> {
+        self.terminal.begin()?;
+        Ok(&self.vault)
+    }
+
+    /// As [`OpenVault::shared`], also when nobody waits for the end of the command any more.
+    pub(crate) fn shared_always(&self) -> &SharedVault {
+        &self.vault
+    }
+
+    /// Keeps syncs from running while the vault changes its account.
+    pub(crate) fn without_sync(&self) -> Outcome<SyncClaim<'_>> {
+        self.vault.without_sync().ok_or_else(watched)
+    }
+
+    /// Refuses early what [`OpenVault::without_sync`] would refuse later.
+    pub(crate) fn must_not_be_watched(&self) -> Outcome {
+        if self.vault.is_watched() {
+            return Err(watched());
+        }
+        Ok(())
+    }
+}
+
+fn watched() -> Failure {
+    Failure::choice("`memoryvault sync --watch` is syncing this vault with its account").hint(
+        "end that command (Ctrl-C in its window), then type this one again; start it again after",
+    )
 }

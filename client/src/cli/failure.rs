@@ -102,6 +102,11 @@ impl Failure {
         self
     }
 
+    /// Whether another process has the vault.
+    pub(crate) fn is_held(&self) -> bool {
+        self.more.contains_key("held_by")
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }

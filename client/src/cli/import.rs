@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::failure::{Failure, Outcome};
 use super::screen::Screen;
 use super::table::{clean, count};
+use super::terminal::Input;
 
 /// Rows left out that a person is shown; a program gets all that the library names.
 const SKIPPED_SHOWN_MAX: usize = 20;
@@ -42,20 +43,23 @@ pub(crate) struct ImportArgs {
 pub(crate) fn run(mut desk: Desk<'_>, args: ImportArgs) -> Outcome {
     let suffix = suffix(&args)?;
     let spooled = if args.file.as_os_str() == "-" {
-        Some(spool(suffix, io::stdin().lock())?)
+        Some(spool(suffix, Input::of(desk.terminal()))?)
     } else {
         None
     };
+    let typed = desk.file(&args.file);
     let renamed = match (&spooled, args.format) {
-        (None, Some(_)) => Some(spool(suffix, open(&args.file)?)?),
+        (None, Some(_)) => Some(spool(suffix, open(&typed.clone()?)?)?),
         _ => None,
     };
-    let path = spooled
-        .as_ref()
-        .or(renamed.as_ref())
-        .map_or(args.file.as_path(), NamedTempFile::path);
-    let mut vault = desk.open()?;
-    let report = vault.import_table(path, &args.deck, !args.dry_run)?;
+    let path = match spooled.as_ref().or(renamed.as_ref()) {
+        Some(copy) => copy.path().to_owned(),
+        None => typed?,
+    };
+    let store = desk.open()?;
+    let report = store
+        .lock()?
+        .import_table(&path, &args.deck, !args.dry_run)?;
     desk.show(&report, |screen| print(screen, &report))?;
     if report.cards > 0 {
         return Ok(());

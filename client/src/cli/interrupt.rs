@@ -5,9 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::failure::Kind;
-use super::secret;
-
-type Stop = Box<dyn FnOnce() + Send>;
+use super::terminal::Stop;
+use super::unseen;
 
 static STOP: Mutex<Option<Stop>> = Mutex::new(None);
 
@@ -28,8 +27,8 @@ pub(crate) fn listen() {
 }
 
 /// Sets what the next signal does instead of ending the process; the one after it ends the process again.
-pub(crate) fn on_next(stop: impl FnOnce() + Send + 'static) {
-    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(stop));
+pub(crate) fn on_next(stop: Stop) {
+    *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
 }
 
 async fn wait() {
@@ -49,7 +48,7 @@ async fn wait() {
         match stop {
             Some(stop) => stop(),
             None => {
-                secret::show_typing_again();
+                unseen::show_typing_again();
                 if io::stderr().is_terminal() {
                     // The shell's prompt begins on a line of its own.
                     writeln!(io::stderr()).ok();

@@ -50,7 +50,8 @@ pub(crate) struct ReviewArgs {
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, args: ReviewArgs) -> Outcome {
-    let mut vault = desk.open()?;
+    let store = desk.open()?;
+    let mut vault = store.lock()?;
     let card = card::find(&vault, &args.card)?.id;
     let answer = Answer {
         grade: args.grade.into(),
@@ -59,13 +60,14 @@ pub(crate) fn run(mut desk: Desk<'_>, args: ReviewArgs) -> Outcome {
         response_ms: args.response_ms,
     };
     let reviewed = vault.review(card, answer)?;
+    drop(vault);
     desk.show(&reviewed, |screen| screen.line(told(&reviewed)))
 }
 
 /// Takes back this device's last answer.
 pub(crate) fn undo(mut desk: Desk<'_>) -> Outcome {
-    let mut vault = desk.open()?;
-    let undone = vault.undo()?;
+    let store = desk.open()?;
+    let undone = store.lock()?.undo()?;
     desk.show(&undone, |screen| {
         let due = undone.due_day.as_deref().unwrap_or("now");
         screen.line(format!(

@@ -2,12 +2,13 @@
 //! goes away (`memoryvault card list | head`) ends the printing quietly and never the work. What to say is decided by
 //! the commands.
 
-use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
 
 use super::failure::{Failure, Outcome};
+use super::terminal::{Stream, Terminal};
 
 /// How a person asked to be talked to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,19 +22,29 @@ pub(crate) struct Manner {
 #[derive(Debug)]
 pub(crate) struct Screen {
     manner: Manner,
+    terminal: Arc<dyn Terminal>,
     colour: bool,
     stdout_open: bool,
 }
 
 impl Screen {
     /// Looks once at the terminal and the environment.
-    pub(crate) fn new(manner: Manner) -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    pub(crate) fn new(manner: Manner, terminal: Arc<dyn Terminal>) -> Self {
         Self {
             manner,
-            colour: !plain && io::stdout().is_terminal(),
+            colour: terminal.may_colour() && terminal.is_terminal(Stream::Out),
+            terminal,
             stdout_open: true,
         }
+    }
+
+    /// The streams behind it.
+    pub(crate) fn terminal(&self) -> Arc<dyn Terminal> {
+        Arc::clone(&self.terminal)
+    }
+
+    pub(crate) fn terminal_ref(&self) -> &dyn Terminal {
+        &*self.terminal
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -47,7 +58,7 @@ impl Screen {
 
     /// One line of data for a person.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) {
-        self.write(text.as_ref(), "\n");
+        self.write(format!("{}\n", text.as_ref()).as_bytes());
     }
 
     /// One JSON object on a line of its own.
@@ -56,52 +67,65 @@ impl Screen {
     /// When the value cannot be written as JSON.
     pub(crate) fn object(&mut self, value: &impl Serialize) -> Outcome {
         // Not through `Value`: fields keep the order in which the library lists them.
-        let text = serde_json::to_string(value).map_err(|error| {
-            Failure::failed(format!("the answer could not be written: {error}"))
-        })?;
-        self.write(&text, "\n");
+        let mut line = serde_json::to_vec(value).map_err(unwritable)?;
+        line.push(b'\n');
+        self.write(&line);
+        Ok(())
+    }
+
+    /// Objects, each on a line of its own, written together.
+    ///
+    /// # Errors
+    /// When a value cannot be written as JSON.
+    pub(crate) fn objects(&mut self, values: &[impl Serialize]) -> Outcome {
+        let mut lines = Vec::new();
+        for value in values {
+            serde_json::to_writer(&mut lines, value).map_err(unwritable)?;
+            lines.push(b'\n');
+        }
+        self.write(&lines);
         Ok(())
     }
 
     /// Text without a line end, shown at once: the prompt of an interactive command.
     pub(crate) fn prompt(&mut self, text: &str) {
-        self.write(text, "");
+        self.write(text.as_bytes());
     }
 
     /// A message beside the data; `-q` silences it, and so does `--json`, whose readers want data or an error only.
     pub(crate) fn note(&self, text: impl AsRef<str>) {
         if !self.manner.quiet && !self.manner.json {
-            Self::tell(text.as_ref());
+            self.tell(text.as_ref());
         }
     }
 
     /// Text to stderr as it stands.
     pub(crate) fn say(&self, text: &str) {
-        Self::tell(text);
+        self.tell(text);
     }
 
     /// A message that only `-v` shows.
     pub(crate) fn detail(&self, text: impl AsRef<str>) {
         if self.manner.verbose > 0 {
-            Self::tell(text.as_ref());
+            self.tell(text.as_ref());
         }
     }
 
     /// A message that even `-q` shows: something the person must know although the command goes on.
     pub(crate) fn warn(&self, text: impl AsRef<str>) {
         if self.manner.json {
-            Self::tell(&json!({ "warning": { "message": text.as_ref() } }).to_string());
+            self.tell(&json!({ "warning": { "message": text.as_ref() } }).to_string());
         } else {
-            Self::tell(&format!("warning: {}", text.as_ref()));
+            self.tell(&format!("warning: {}", text.as_ref()));
         }
     }
 
     /// The end of a command that failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.manner.json {
-            Self::tell(&failure.object().to_string());
+            self.tell(&failure.object().to_string());
         } else {
-            failure.lines().iter().for_each(|line| Self::tell(line));
+            failure.lines().iter().for_each(|line| self.tell(line));
         }
     }
 
@@ -123,20 +147,17 @@ impl Screen {
         }
     }
 
-    fn write(&mut self, text: &str, end: &str) {
-        if !self.stdout_open {
-            return;
+    fn write(&mut self, bytes: &[u8]) {
+        if self.stdout_open && !bytes.is_empty() {
+            self.stdout_open = self.terminal.write_out(bytes).is_ok();
         }
-        let mut stdout = io::stdout().lock();
-        let written = stdout
-            .write_all(text.as_bytes())
-            .and_then(|()| stdout.write_all(end.as_bytes()))
-            .and_then(|()| stdout.flush());
-        self.stdout_open = written.is_ok();
     }
 
-    fn tell(text: &str) {
-        // A closed stderr leaves nobody to tell; the exit code still speaks.
-        writeln!(io::stderr().lock(), "{text}").ok();
+    fn tell(&self, text: &str) {
+        self.terminal.write_err(format!("{text}\n").as_bytes());
     }
+}
+
+fn unwritable(error: serde_json::Error) -> Failure {
+    Failure::failed(format!("the answer could not be written: {error}"))
 }

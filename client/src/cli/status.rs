@@ -8,7 +8,7 @@ use super::screen::Screen;
 use super::table::{clean, count, grouped, pairs};
 
 pub(crate) fn run(mut desk: Desk<'_>) -> Outcome {
-    let status = desk.open()?.status()?;
+    let status = desk.open()?.lock()?.status()?;
     desk.show(&status, |screen| print(screen, &status))
 }
 

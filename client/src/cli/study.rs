@@ -1,19 +1,19 @@
 //! `memoryvault study`: the cards that are due, one after another. A line is a key: it works typed and piped. Every
 //! answer is on the disk before the next card is shown; the queue is the library's.
 
-use std::io::{self, BufRead, IsTerminal};
 use std::time::Instant;
 
-use client::{Answer, CardShown, Hold, ItemShown, StudyCounts, StudySession, StudySummary, Vault};
+use client::{Answer, CardShown, ItemShown, StudyCounts, StudySession, StudySummary};
 use domain::{CardId, Grade};
 use serde::Serialize;
 
-use super::desk::Desk;
+use super::desk::{Desk, OpenVault};
 use super::face;
 use super::failure::{Failure, Kind, Outcome};
 use super::review::told;
 use super::screen::Screen;
 use super::table::{clean, count, grouped};
+use super::terminal::{Stream, text_line};
 
 /// A longer line is no key and no word.
 const LINE_BYTES_MAX: usize = 4_096;
@@ -42,32 +42,31 @@ pub(crate) struct StudyArgs {
 }
 
 pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
-    let vault = desk.open_as(Hold::Long)?;
+    let store = desk.hold()?;
+    let vault = store.lock()?;
     let decks = args
         .decks
         .iter()
         .map(|deck| Ok(vault.deck_find(deck)?))
         .collect::<Outcome<Vec<_>>>()?;
     let session = vault.study(&decks)?;
-    let keys = Keys {
-        typed: io::stdin().is_terminal(),
-    };
+    drop(vault);
     let mut desk = Study {
+        typed: desk.terminal().is_terminal(Stream::In),
         screen: desk.screen,
-        vault,
+        store,
         session,
-        keys,
     };
     let ended = desk.go();
     // Answers are folded into the documents even if reading a key failed.
     let Study {
         screen,
-        mut vault,
+        store,
         session,
         ..
     } = desk;
     let left = session.counts();
-    let summary = session.finish(&mut vault)?;
+    let summary = session.finish(&mut store.shared_always().lock())?;
     ended?;
     if screen.is_json() {
         screen.object(&Tagged {
@@ -83,9 +82,11 @@ pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
 /// A running session and what it talks through.
 struct Study<'a> {
     screen: &'a mut Screen,
-    vault: Vault,
+    /// Taken for each answer, never while the person thinks.
+    store: OpenVault,
     session: StudySession,
-    keys: Keys,
+    /// A person types the keys.
+    typed: bool,
 }
 
 /// What a line means.
@@ -104,7 +105,7 @@ enum Key {
 
 impl Study<'_> {
     fn go(&mut self) -> Outcome {
-        while let Some(card) = self.session.current(&self.vault)? {
+        while let Some(card) = self.card()? {
             self.question(&card)?;
             if !self.answer(&card)? || !self.screen.is_open() {
                 break;
@@ -113,12 +114,17 @@ impl Study<'_> {
         Ok(())
     }
 
+    /// The card to ask now.
+    fn card(&mut self) -> Outcome<Option<CardShown>> {
+        Ok(self.session.current(&*self.store.lock()?)?)
+    }
+
     /// Reads keys until the card on screen is another one; false when the person has had enough.
     fn answer(&mut self, card: &CardShown) -> Outcome<bool> {
         let begun = Instant::now();
         let mut shown = false;
         loop {
-            let Some(key) = self.keys.next(self.screen, shown)? else {
+            let Some(key) = self.key(shown)? else {
                 return Ok(false);
             };
             match key {
@@ -150,7 +156,6 @@ impl Study<'_> {
     fn grade(&mut self, grade: Grade, difficulty: Option<u8>, begun: Instant) -> Outcome {
         // Answers out of a pipe were not thought about at this terminal: their time says nothing.
         let response_ms = self
-            .keys
             .typed
             .then(|| u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX));
         let answer = Answer {
@@ -159,7 +164,7 @@ impl Study<'_> {
             difficulty,
             response_ms,
         };
-        let reviewed = self.session.answer(&mut self.vault, answer)?;
+        let reviewed = self.session.answer(&mut *self.store.lock()?, answer)?;
         if self.screen.is_json() {
             self.screen.object(&Tagged {
                 kind: "reviewed",
@@ -173,7 +178,8 @@ impl Study<'_> {
 
     /// Takes the last answer back; false when there is none.
     fn undo(&mut self) -> Outcome<bool> {
-        match self.session.undo(&mut self.vault) {
+        let undone = self.session.undo(&mut *self.store.lock()?);
+        match undone {
             Ok(undone) if self.screen.is_json() => self.screen.object(&Tagged {
                 kind: "undone",
                 value: &undone,
@@ -190,6 +196,20 @@ impl Study<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// The next key; none at the end of the input.
+    fn key(&mut self, shown: bool) -> Outcome<Option<Key>> {
+        if self.typed && !self.screen.is_json() {
+            self.screen.prompt(if shown {
+                "1 again  2 hard  3 good  4 easy > "
+            } else {
+                "Enter shows the answer > "
+            });
+        }
+        let line = text_line(self.screen.terminal_ref())
+            .map_err(|error| Failure::failed(format!("stdin could not be read: {error}")))?;
+        Ok((!line.is_empty()).then(|| key(&line)))
     }
 
     fn question(&mut self, card: &CardShown) -> Outcome {
@@ -228,29 +248,6 @@ impl Study<'_> {
             .iter()
             .for_each(|line| self.screen.line(line));
         Ok(())
-    }
-}
-
-/// Where the keys come from.
-struct Keys {
-    typed: bool,
-}
-
-impl Keys {
-    /// The next key; none at the end of the input.
-    fn next(&self, screen: &mut Screen, shown: bool) -> Outcome<Option<Key>> {
-        if self.typed && !screen.is_json() {
-            screen.prompt(if shown {
-                "1 again  2 hard  3 good  4 easy > "
-            } else {
-                "Enter shows the answer > "
-            });
-        }
-        let mut line = String::new();
-        let read = io::stdin().lock().read_line(&mut line);
-        let bytes =
-            read.map_err(|error| Failure::failed(format!("stdin could not be read: {error}")))?;
-        Ok((bytes > 0).then(|| key(&line)))
     }
 }
 

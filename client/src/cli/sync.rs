@@ -1,12 +1,11 @@
 //! `memoryvault sync`: runs the library's sync and tells what it did; with `--watch` it goes on telling.
 
+use client::SKEW_WARN_MS;
 use client::sync::{SyncError, SyncEvent, SyncOptions, SyncReport, sync};
-use client::{Hold, SKEW_WARN_MS, SharedVault};
 use serde::Serialize;
 
 use super::desk::Desk;
 use super::failure::{Failure, Kind, Outcome};
-use super::interrupt;
 use super::screen::Screen;
 use super::table::count;
 use super::when;
@@ -15,36 +14,40 @@ use super::when;
 pub(crate) struct SyncArgs {
     /// Stay connected and send and fetch what is new, until Ctrl-C
     #[arg(long)]
-    watch: bool,
+    pub(crate) watch: bool,
     /// Compare everything with the server, even if nothing looks amiss
     #[arg(long)]
     repair: bool,
 }
 
 pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
-    let hold = if args.watch { Hold::Long } else { Hold::Short };
-    let vault = SharedVault::new(desk.open_as(hold)?);
+    let store = if args.watch {
+        desk.hold()?
+    } else {
+        desk.open()?
+    };
     let options = SyncOptions {
         watch: args.watch,
         repair: args.repair,
         ..SyncOptions::default()
     };
     let control = options.control.clone();
-    interrupt::on_next(move || control.stop());
+    desk.terminal()
+        .on_interrupt(Box::new(move || control.stop()));
     let control = options.control.clone();
     let screen = desk.screen;
     let mut teller = Teller {
         watch: args.watch,
         last: None,
     };
-    let ended = sync(&vault, &options, &mut |event| {
+    let ended = sync(store.shared()?, &options, &mut |event| {
         teller.tell(screen, event);
         if args.watch && !screen.is_open() {
             // Nobody reads on: `memoryvault sync --watch | head -1`.
             control.stop();
         }
     });
-    drop(vault);
+    drop(store);
     let report = match ended {
         Err(SyncError::Interrupted) if args.watch && !screen.is_open() => return Ok(()),
         // Stopping is how a watch ends, yet a script must see that it did not end by itself.

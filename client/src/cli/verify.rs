@@ -1,8 +1,8 @@
 //! `memoryvault verify`: reads everything that is on the disk and names what is wrong.
 
-use client::{Vault, VerifyReport};
+use client::VerifyReport;
 
-use super::desk::Desk;
+use super::desk::{Desk, OpenVault};
 use super::failure::{Failure, Kind, Outcome};
 use super::screen::Screen;
 use super::table::{count, grouped, pairs};
@@ -14,20 +14,20 @@ pub(crate) struct VerifyArgs {
     rebuild: bool,
     /// First make a new store of what can still be read; the damaged one is kept beside it
     #[arg(long)]
-    repair: bool,
+    pub(crate) repair: bool,
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, args: VerifyArgs) -> Outcome {
-    let mut vault = if args.repair {
+    let store = if args.repair {
         repair(&mut desk)?
     } else {
         desk.open()?
     };
     if args.rebuild && !args.repair {
-        vault.rebuild_index()?;
+        store.lock()?.rebuild_index()?;
         desk.screen.note("Made the index again from the documents.");
     }
-    let report = vault.verify()?;
+    let report = store.lock()?.verify()?;
     desk.show(&report, |screen| print(screen, &report))?;
     if report.ok {
         return Ok(());
@@ -46,8 +46,8 @@ pub(crate) fn run(mut desk: Desk<'_>, args: VerifyArgs) -> Outcome {
         .with("problems", report.problems))
 }
 
-fn repair(desk: &mut Desk<'_>) -> Outcome<Vault> {
-    let (vault, repaired) = desk.repair()?;
+fn repair(desk: &mut Desk<'_>) -> Outcome<OpenVault> {
+    let (store, repaired) = desk.repair()?;
     let changes = count(repaired.changes, "change", "changes");
     let documents = count(repaired.documents, "document", "documents");
     desk.screen
@@ -55,7 +55,7 @@ fn repair(desk: &mut Desk<'_>) -> Outcome<Vault> {
     if repaired.identity_lost {
         desk.screen.warn("this device's own records were lost; log in again: memoryvault account login URL --user NAME");
     }
-    Ok(vault)
+    Ok(store)
 }
 
 fn print(screen: &mut Screen, report: &VerifyReport) {

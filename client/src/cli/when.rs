@@ -1,7 +1,6 @@
 //! Times as a person reads them, in the time zone of this device.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 /// `2026-03-01 09:30`; a dash for what is no time.
 pub(crate) fn minute(unix_ms: i64) -> String {
@@ -15,10 +14,7 @@ pub(crate) fn clock() -> String {
 
 fn shown(unix_ms: i64, format: &str) -> String {
     match Timestamp::from_millisecond(unix_ms) {
-        Ok(at) => TimeZone::system()
-            .to_datetime(at)
-            .strftime(format)
-            .to_string(),
+        Ok(at) => client::zone().to_datetime(at).strftime(format).to_string(),
         Err(_) => "-".to_owned(),
     }
 }

@@ -81,6 +81,9 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// Connects and runs a session; `round` is answered by it, or still there when it ended before.
     async fn make(&mut self, line: &Line, round: &mut Option<Round>) -> Result<Ended, SyncError> {
+        if let Some(round) = round {
+            round.tell(&SyncEvent::Connecting);
+        }
         self.queue.tell(SyncEvent::Connecting);
         self.repair |= round.as_ref().is_some_and(|round| round.repair);
         let begun = tokio::time::Instant::now();

@@ -4,9 +4,10 @@ use domain::document::conflict::{Conflict, Place};
 use domain::{CardId, Day, DeckId, Item};
 
 use super::query::{Query, Surroundings};
-use super::view::{CardShown, ConflictShown, ItemShown};
+use super::view::{CardPage, CardShown, ConflictShown, ItemShown};
 use super::{Vault, VaultResult, lookup};
 use crate::index::{CardRow, DeckRow, ReadRows, key};
+use crate::limit;
 
 impl Vault {
     /// One card, also a removed one.
@@ -25,33 +26,60 @@ impl Vault {
     /// # Errors
     /// The index cannot be read.
     pub fn cards(&self, query: &Query, each: &mut dyn FnMut(CardShown) -> bool) -> VaultResult<()> {
+        let mut next = Some(None);
+        while let Some(after) = next {
+            let page = self.cards_after(query, after, limit::CARD_ROWS_PER_PAGE_MAX)?;
+            if !page.cards.into_iter().all(&mut *each) {
+                break;
+            }
+            next = page.next.map(Some);
+        }
+        Ok(())
+    }
+
+    /// The cards that a query chooses, in the order they were made, after a place in that order: `count_max` at most, from so
+    /// many rows at most that a reading takes no longer than a few milliseconds.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn cards_after(
+        &self,
+        query: &Query,
+        after: Option<CardId>,
+        count_max: usize,
+    ) -> VaultResult<CardPage> {
         let today = self.today();
         let decks: std::collections::BTreeMap<DeckId, DeckRow> =
             self.deck_rows()?.into_iter().collect();
-        for entry in self.store.scan(key::CARDS) {
+        let rows = match after {
+            Some(card) => self.store.scan_after(key::CARDS, &key::card(card)),
+            None => self.store.scan(key::CARDS),
+        };
+        let mut page = CardPage::default();
+        for (seen, entry) in rows.enumerate() {
             let (key, bytes) = entry?;
             let Some(card) = key::last16(&key).map(CardId::from_bytes) else {
                 continue;
             };
             let row: CardRow =
                 crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?;
-            let Some(deck) = decks.get(&row.deck) else {
-                continue;
-            };
-            let shown = row.visible && deck.visible;
-            let around = Surroundings {
-                deck_name: &deck.name,
-                deck: row.deck,
-                today,
-            };
-            if (shown || query.wants_removed())
-                && query.matches(&row, around)
-                && !each(self.show(card, &row, deck.name.clone()))
-            {
+            if let Some(deck) = decks.get(&row.deck) {
+                let shown = row.visible && deck.visible;
+                let around = Surroundings {
+                    deck_name: &deck.name,
+                    deck: row.deck,
+                    today,
+                };
+                if (shown || query.wants_removed()) && query.matches(&row, around) {
+                    page.cards.push(self.show(card, &row, deck.name.clone()));
+                }
+            }
+            if page.cards.len() == count_max || seen == limit::CARD_ROWS_PER_PAGE_MAX {
+                page.next = Some(card);
                 break;
             }
         }
-        Ok(())
+        Ok(page)
     }
 
     /// A card's row as it is shown.

@@ -90,6 +90,15 @@ pub struct ConflictShown {
     pub values: Vec<String>,
 }
 
+/// Some of the cards that a query chooses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CardPage {
+    /// The cards, in order.
+    pub cards: Vec<CardShown>,
+    /// Where the next page begins: after this card. None when there is nothing more.
+    pub next: Option<CardId>,
+}
+
 /// One card with its computed state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CardShown {

@@ -147,7 +147,11 @@ fn files_that_are_no_media_are_refused_by_name() {
             "--json",
         ])
         .error(3);
-    assert_eq!(gone["message"], "there is no file gone.png");
+    let path = world.home().join("gone.png");
+    assert_eq!(
+        gone["message"],
+        format!("there is no file {}", path.display())
+    );
     let status = world.json(&["status"]);
     assert_eq!((&status["cards"], &status["blobs"]), (&json!(0), &json!(0)));
     world.run(&["verify"]).ok();

@@ -29,7 +29,7 @@ fn a_short_command_waits_for_another_one() {
 }
 
 #[test]
-fn who_holds_the_vault_is_named() {
+fn others_work_while_somebody_studies() {
     let world = World::new();
     let deck = world.deck("Capitals");
     world.card(&deck, "Capital of Peru?", "Lima");
@@ -38,7 +38,10 @@ fn who_holds_the_vault_is_named() {
     let mut question = String::new();
     lines.read_line(&mut question).expect("a question");
     // Someone sits before that card for as long as they like: nobody waits for them.
-    let error = finish(world.command(&["deck", "list", "--json"]), "").error(1);
+    world.card(&deck, "Capital of Chile?", "Santiago");
+    assert_eq!(world.json_lines(&["deck", "list"])[0]["cards"], 2);
+    // Only what would replace the vault under them names who has it.
+    let error = finish(world.command(&["verify", "--repair", "--json"]), "").error(1);
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("memoryvault study"), "{error}");
     assert!(message.contains(&study.id().to_string()), "{error}");
