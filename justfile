@@ -50,9 +50,9 @@ demo:
 make-vault *arguments:
     cargo run --release --locked -p bench --bin make-vault -- {{arguments}}
 
-# Ours and Anki's side by side, in one run (fetches Anki from PyPI into a cache)
-bench-anki *arguments:
-    bench/anki.sh {{arguments}}
+# Ours beside the peers, in one run: all, or cards wan media guess documents server device plot; --quick (fetches the peers into a cache)
+bench *arguments:
+    bench/run.sh {{arguments}}
 
 # Many devices on a real server: just load burst, just load latency, just load narrow (bench/src/bin/load.rs tells the words)
 load *arguments:

@@ -6,62 +6,59 @@ import subprocess
 import sys
 import time
 
-import wire
-from anki.collection import Collection
+import machine
+import material
+from anki.collection import AddNoteRequest, Collection
 from anki.sync_pb2 import SyncCollectionResponse as Required
 
+NAME = "Anki"
 PASSWORD = "correct-horse-battery"
+USERS = ["ada", "ben"]
+USER = USERS[0]
 # Cards and media are two syncs there.
 MEDIA_SYNCS_ALONE = True
+PICTURE_BYTES_MAX = FILE_BYTES_MAX = 100 << 20
 
 
 class Server:
-    """`python -m anki.syncserver` with as many users as the runs need."""
+    """`python -m anki.syncserver` with two users."""
 
-    name = "Anki"
-
-    def __init__(self, folder, users):
-        self.folder = folder
-        self.port = wire.free_port()
+    def __init__(self, folder):
+        self.data = os.path.join(folder, "server")
+        self.port = machine.free_port()
         environment = os.environ | {
-            "SYNC_BASE": os.path.join(folder, "server"),
+            "SYNC_BASE": self.data,
             "SYNC_HOST": "127.0.0.1",
             "SYNC_PORT": str(self.port),
             "RUST_LOG": "error",
+            "MAX_SYNC_PAYLOAD_MEGS": "1000",
         }
-        for number in range(1, users + 1):
-            environment[f"SYNC_USER{number}"] = f"user{number}:{PASSWORD}"
-        self.process = subprocess.Popen(
+        for number, user in enumerate(USERS, 1):
+            environment[f"SYNC_USER{number}"] = f"{user}:{PASSWORD}"
+        self.process = machine.start(
             [sys.executable, "-m", "anki.syncserver"], env=environment, stdout=subprocess.DEVNULL
         )
-        wire.wait_until_listening(self.port)
-        self.relay = wire.Relay(self.port)
-        self.next_user = 0
+        machine.wait_until_listening(self.port)
 
-    def account(self):
-        self.next_user += 1
-        return f"user{self.next_user}"
-
-    def peak_kib(self):
-        return wire.peak_kib(self.process.pid)
+    @property
+    def pid(self):
+        return self.process.pid
 
     def stop(self):
-        self.relay.close()
-        self.process.terminate()
-        self.process.wait()
+        machine.stop(self.process)
 
 
 class Device:
     """One collection. A sync is timed inside the process: no program start, no opening of the collection."""
 
-    def __init__(self, server, user, folder, template=None, counted=False):
+    def __init__(self, server, folder, template=None, port=None, user=USER):
+        self.data = folder
         if template:
             shutil.copytree(template, folder)
         else:
             os.makedirs(folder)
         self.collection = Collection(os.path.join(folder, "collection.anki2"))
-        port = server.relay.port if counted else server.port
-        self.auth = self.collection.sync_login(user, PASSWORD, f"http://127.0.0.1:{port}/")
+        self.auth = self.collection.sync_login(user, PASSWORD, f"http://127.0.0.1:{port or server.port}/")
 
     def sync(self):
         """Cards and reviews only. Gives (milliseconds in process, None)."""
@@ -82,13 +79,34 @@ class Device:
         begin = time.perf_counter()
         self.collection.sync_media(self.auth)
         while self.collection.media_sync_status().active:
+            if time.perf_counter() - begin > machine.PATIENCE_SECONDS:
+                raise RuntimeError("Anki's media sync does not end")
             time.sleep(0.002)
         return (time.perf_counter() - begin) * 1000, None
 
-    def review(self, count):
+    def review_one(self):
+        self.review_sitting(1)
+
+    def review_sitting(self, count):
         for _ in range(count):
             card = self.collection.sched.getCard()
             self.collection.sched.answerCard(card, 3)
+
+    def add_cards(self, count, seed):
+        basic = self.collection.models.by_name("Basic")
+        requests = []
+        for front, back in material.card_texts(count, seed):
+            note = self.collection.new_note(basic)
+            note.fields = [front, back]
+            requests.append(AddNoteRequest(note=note, deck_id=1))
+        self.collection.add_notes(requests)
+
+    def add_media(self, path):
+        basic = self.collection.models.by_name("Basic")
+        name = self.collection.media.add_file(path)
+        note = self.collection.new_note(basic)
+        note.fields = [name, f'<img src="{name}">']
+        self.collection.add_note(note, 1)
 
     def cards(self):
         return self.collection.card_count()
@@ -100,31 +118,30 @@ class Device:
         self.collection.close()
 
 
+class Maker(Device):
+    """A collection without an account, to be copied for each run."""
+
+    def __init__(self, folder):
+        os.makedirs(folder)
+        self.data = folder
+        self.collection = Collection(os.path.join(folder, "collection.anki2"))
+        config = self.collection.decks.get_config(1)
+        config["new"]["perDay"] = config["rev"]["perDay"] = 9999
+        self.collection.decks.update_config(config)
+
+
 def template(folder, cards):
-    """A collection of plain cards, made once and copied for each run."""
-    os.makedirs(folder)
-    collection = Collection(os.path.join(folder, "collection.anki2"))
-    config = collection.decks.get_config(1)
-    config["new"]["perDay"] = config["rev"]["perDay"] = 9999
-    collection.decks.update_config(config)
-    basic = collection.models.by_name("Basic")
-    for front, back in wire.card_texts(cards):
-        note = collection.new_note(basic)
-        note.fields = [front, back]
-        collection.add_note(note, 1)
-    collection.close()
+    """A collection of plain cards."""
+    maker = Maker(folder)
+    maker.add_cards(cards, 7)
+    maker.close()
     return folder
 
 
 def media_template(folder, paths):
     """A collection whose cards name the media files, which lie in its media folder."""
-    os.makedirs(folder)
-    collection = Collection(os.path.join(folder, "collection.anki2"))
-    basic = collection.models.by_name("Basic")
+    maker = Maker(folder)
     for path in paths:
-        name = collection.media.add_file(path)
-        note = collection.new_note(basic)
-        note.fields = [name, f'<img src="{name}">']
-        collection.add_note(note, 1)
-    collection.close()
+        maker.add_media(path)
+    maker.close()
     return folder

@@ -6,106 +6,114 @@ import shutil
 import subprocess
 import time
 
-import wire
+import machine
+import material
 
-BINARIES = None  # folder of the release binaries, set by compare.py
+NAME = "MemoryVault"
 PASSWORD = "seven small rivers meet here"
+USER = "ada"
 # One sync carries cards and media.
 MEDIA_SYNCS_ALONE = False
+# Cards of a template that were answered some days ago, so that a sitting finds enough that is due.
+DUE_CARDS = 150
+PICTURE_BYTES_MAX = 10_000_000
+FILE_BYTES_MAX = 25_000_000
 
 
 class Server:
     """`memoryvault-server` on loopback with open registration."""
 
-    name = "MemoryVault"
+    def __init__(self, folder):
+        self.data = os.path.join(folder, "server")
+        arguments = ["--data", self.data, "--listen", "127.0.0.1:0", "--registration", "open"]
+        arguments += ["--quota-bytes", str(1 << 34)]
+        program = machine.binary("memoryvault-server")
+        self.process, self.port = machine.started([program, *arguments], stderr=subprocess.DEVNULL)
+        self.accounts = set()
 
-    def __init__(self, folder, _users):
-        self.process = subprocess.Popen(
-            [
-                os.path.join(BINARIES, "memoryvault-server"),
-                "--data",
-                os.path.join(folder, "server"),
-                "--listen",
-                "127.0.0.1:0",
-                "--registration",
-                "open",
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        first = self.process.stdout.readline()
-        if not first.startswith("listening on "):
-            raise RuntimeError(f"the server said {first!r}")
-        self.port = int(first.rsplit(":", 1)[1])
-        self.relay = wire.Relay(self.port)
-        self.next_user = 0
-
-    def account(self):
-        self.next_user += 1
-        return f"user{self.next_user}"
-
-    def peak_kib(self):
-        return wire.peak_kib(self.process.pid)
+    @property
+    def pid(self):
+        return self.process.pid
 
     def stop(self):
-        self.relay.close()
-        self.process.terminate()
-        self.process.wait()
+        machine.stop(self.process)
+        self.process.stdout.close()
 
 
 class Device:
-    """One vault and a home of its own. The first device of a user registers, the second logs in."""
+    """One vault and a home of its own. The first device of a user registers, the others log in."""
 
-    registered = set()
-
-    def __init__(self, server, user, folder, template=None, counted=False):
-        self.folder = folder
+    def __init__(self, server, folder, template=None, port=None, user=USER):
+        self.home = folder
         if template:
             shutil.copytree(template, folder)
         else:
             os.makedirs(os.path.join(folder, "run"), mode=0o700)
             self.run("init", "--name", os.path.basename(folder))
-        port = server.relay.port if counted else server.port
-        verb = ["login"] if (server.port, user) in Device.registered else ["register", "--login"]
-        Device.registered.add((server.port, user))
-        self.run(
-            "account", *verb, f"http://127.0.0.1:{port}", "--user", user, "--password-stdin", stdin=PASSWORD + "\n"
-        )
+        verb = ["login"] if user in server.accounts else ["register", "--login"]
+        server.accounts.add(user)
+        address = f"http://127.0.0.1:{port or server.port}"
+        self.run("account", *verb, address, "--user", user, "--password-stdin", stdin=PASSWORD + "\n")
+        self.unseen = None
 
-    def run(self, *arguments, stdin=""):
-        environment = {
+    @property
+    def data(self):
+        return os.path.join(self.home, "vault")
+
+    def environment(self):
+        return {
             "PATH": os.environ.get("PATH", ""),
-            "HOME": self.folder,
-            "XDG_RUNTIME_DIR": os.path.join(self.folder, "run"),
+            "HOME": self.home,
+            "XDG_RUNTIME_DIR": os.path.join(self.home, "run"),
             "LANG": "C.UTF-8",
         }
-        program = os.path.join(BINARIES, "memoryvault")
+
+    def command(self, *arguments):
+        return [machine.binary("memoryvault"), "--vault", self.data, "--json", *arguments]
+
+    def run(self, *arguments, stdin=""):
         done = subprocess.run(
-            [program, "--vault", os.path.join(self.folder, "vault"), "--json", *arguments],
+            self.command(*arguments),
             input=stdin,
-            env=environment,
+            env=self.environment(),
             capture_output=True,
             text=True,
+            timeout=machine.PATIENCE_SECONDS,
         )
         if done.returncode != 0:
             raise RuntimeError(f"memoryvault {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
         return done.stdout
 
     def sync(self):
-        """Gives (milliseconds that the program says it synced, milliseconds of the whole command)."""
+        """Gives (milliseconds from connecting to settled, as the program says; milliseconds of the whole command)."""
         begin = time.perf_counter()
         out = self.run("sync")
         whole = (time.perf_counter() - begin) * 1000
-        return json.loads(out).get("duration_ms"), whole
+        return json.loads(out)["duration_us"] / 1000, whole
 
     sync_media = sync
 
-    def review(self, count):
-        if not hasattr(self, "unseen"):
+    def review_one(self):
+        if self.unseen is None:
             self.unseen = [json.loads(line)["id"] for line in self.run("card", "list").splitlines()]
-        for _ in range(count):
-            self.run("review", self.unseen.pop(), "good")
+        self.run("review", self.unseen.pop(), "good")
+
+    def review_sitting(self, count):
+        """Answers in one sitting of `study`."""
+        told = self.run("study", stdin="3\n" * count + "q\n").splitlines()
+        answered = json.loads(told[-1])["answered"]
+        if answered != count:
+            raise RuntimeError(f"{answered} answers in place of {count}")
+
+    def add_cards(self, count, seed):
+        table = os.path.join(self.home, "cards.tsv")
+        with open(table, "w", encoding="utf-8") as file:
+            file.writelines(f"{front}\t{back}\n" for front, back in material.card_texts(count, seed))
+        self.run("import", table, "--deck", f"Bench {seed}")
+
+    def add_media(self, path):
+        kind = "--back-audio" if path.endswith(".wav") else "--back-image"
+        self.run("add", "--deck", "Media", "--front", os.path.basename(path), kind, path)
 
     def status(self):
         return json.loads(self.run("status"))
@@ -125,25 +133,27 @@ class Maker(Device):
     """A vault without an account, to be copied for each run."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.home = folder
+        self.unseen = None
         os.makedirs(os.path.join(folder, "run"), mode=0o700)
         self.run("init", "--name", "template")
-        self.run("deck", "add", "Bench")
 
 
 def template(folder, cards):
-    """A vault of plain cards, imported once and copied for each run."""
+    """A vault of plain cards, of which some are due."""
     maker = Maker(folder)
-    table = os.path.join(folder, "cards.tsv")
-    with open(table, "w", encoding="utf-8") as file:
-        file.writelines(f"{front}\t{back}\n" for front, back in wire.card_texts(cards))
-    maker.run("import", table, "--deck", "Bench")
+    maker.add_cards(cards, 7)
+    ids = [json.loads(line)["id"] for line in maker.run("card", "list").splitlines()]
+    day = time.strftime("%Y-%m-%dT12:00:00Z", time.gmtime(time.time() - 5 * 86_400))
+    for card in ids[:DUE_CARDS]:
+        maker.run("review", card, "good", "--at", day)
     return folder
 
 
 def media_template(folder, paths):
     """A vault whose cards hold the media files."""
     maker = Maker(folder)
+    maker.run("deck", "add", "Media")
     for path in paths:
-        maker.run("add", "--deck", "Bench", "--front", os.path.basename(path), "--back-image", path)
+        maker.add_media(path)
     return folder

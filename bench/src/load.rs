@@ -5,6 +5,7 @@ mod account;
 mod bandwidth;
 mod crowd;
 mod device;
+mod documents;
 mod process;
 mod socket;
 
@@ -12,4 +13,5 @@ pub use account::{Login, log_in, register};
 pub use bandwidth::Narrow;
 pub use crowd::{Crowd, CrowdPlan, percentile};
 pub use device::{Device, Order, Told, What};
+pub use documents::{Visitor, documents};
 pub use process::ServerProcess;

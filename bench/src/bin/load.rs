@@ -7,6 +7,7 @@
 //! | `herd --count 1000` | the server is killed and started again; how long until all devices are back |
 //! | `burst --devices 50 --changes 20 [--one-at-a-time]` | changes a second, each durable at the server before it counts |
 //! | `latency --changes 1000 --rate 100` | from a change on A until B has it; the server has flushed it by then |
+//! | `documents --count 200 --bytes 50000` | up from one device, down to another, in step again with a server started anew |
 //! | `narrow --bytes-a-second 1000000` | the same through a narrow line, idle and during an upload of 25 MB from A |
 //!
 //! `--server PATH` names the server's binary, `--data DIR` a folder for its data (a fresh temporary one without), `--at ADDRESS` a server
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use bench::load::{Crowd, CrowdPlan, Narrow, Order, ServerProcess, What, percentile};
+use bench::load::{Crowd, CrowdPlan, Narrow, Order, ServerProcess, Visitor, What, percentile};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
@@ -76,6 +77,14 @@ enum Word {
         #[arg(long, default_value_t = 100)]
         rate: u32,
     },
+    /// Many documents up, down, and once more when nothing changed
+    Documents {
+        #[arg(long, default_value_t = 200)]
+        count: usize,
+        /// Text of each
+        #[arg(long, default_value_t = 50_000)]
+        bytes: usize,
+    },
     /// As latency, through a narrow line, without and with an upload under way
     Narrow {
         #[arg(long, default_value_t = 1_000_000)]
@@ -120,6 +129,7 @@ async fn run(line: Line) -> anyhow::Result<Value> {
             one_at_a_time,
         } => burst(&target, plan(devices), changes, one_at_a_time).await,
         Word::Latency { changes, rate } => latency(&target, changes, rate).await,
+        Word::Documents { count, bytes } => documents(&mut target, count, bytes).await,
         Word::Narrow {
             bytes_a_second,
             delay_ms,
@@ -164,6 +174,12 @@ impl Target {
         self.process
             .as_ref()
             .map_or(Ok((0, 0)), ServerProcess::memory_kib)
+    }
+
+    fn forget_peak(&self) -> anyhow::Result<()> {
+        self.process
+            .as_ref()
+            .map_or(Ok(()), ServerProcess::forget_peak)
     }
 
     fn processor_ms(&self) -> anyhow::Result<u64> {
@@ -227,6 +243,7 @@ async fn burst(
     let logins = Crowd::logins(target.address, plan).await?;
     let mut crowd = Crowd::start(logins, false, |_, _| {});
     crowd.welcomed(plan.devices).await?;
+    target.forget_peak()?;
     let before_ms = target.processor_ms()?;
     let begun = Instant::now();
     let first = if one_at_a_time { 1 } else { changes };
@@ -260,6 +277,55 @@ async fn burst(
         "changes_a_second": (sent as f64 / took.as_secs_f64()).round(),
         "server_processor_ms": processor_ms,
         "peak_kib": peak_kib,
+    }))
+}
+
+async fn documents(target: &mut Target, count: usize, bytes: usize) -> anyhow::Result<Value> {
+    let plan = CrowdPlan {
+        devices: 2,
+        per_account: 2,
+    };
+    let logins = Crowd::logins(target.address, plan).await?;
+    let mut visitors = logins.into_iter().map(Visitor::new);
+    let (mut a, mut b) = (visitors.next(), visitors.next());
+    let (a, b) = (a.as_mut().context("A")?, b.as_mut().context("B")?);
+    let made = bench::load::documents(count, bytes)?;
+    let changes = made.len();
+    let bytes: usize = made.iter().map(|made| made.change.len()).sum();
+    a.hold(made);
+    let acknowledged = |what: &What| match what {
+        What::Acknowledged(changes) => *changes,
+        _ => 0,
+    };
+    target.forget_peak()?;
+    let logged_in_ms = target.processor_ms()?;
+    let up = a.visit(changes, acknowledged).await?;
+    let up_processor_ms = target.processor_ms()?.saturating_sub(logged_in_ms);
+    let everything =
+        |what: &What| usize::from(matches!(what, What::Stands(seq) if *seq >= changes as u64));
+    let down = b.visit(1, everything).await?;
+    let processor_ms = target.processor_ms()?.saturating_sub(logged_in_ms);
+    let (_, peak_kib) = target.memory_kib()?;
+    let process = target.process.as_mut().context("a server of our own")?;
+    process.kill()?;
+    process.restart()?;
+    let starting_ms = target.processor_ms()?;
+    let again = a
+        .visit(1, |what| usize::from(*what == What::Welcomed))
+        .await?;
+    let (_, again_peak_kib) = target.memory_kib()?;
+    Ok(json!({
+        "documents": count,
+        "changes": changes,
+        "document_bytes": bytes / count.max(1),
+        "up_ms": ms(up),
+        "down_ms": ms(down),
+        "up_processor_ms": up_processor_ms,
+        "processor_ms": processor_ms,
+        "peak_kib": peak_kib,
+        "again_ms": ms(again),
+        "again_processor_ms": target.processor_ms()?.saturating_sub(starting_ms),
+        "again_peak_kib": again_peak_kib,
     }))
 }
 
@@ -338,7 +404,7 @@ async fn paced(
                         visible.extend(sent.map(|sent| told.at - sent));
                     }
                     What::Ended(words) => anyhow::bail!("a session ended: {words}"),
-                    What::Welcomed | What::BlobStored => {}
+                    What::Welcomed | What::Stands(_) | What::BlobStored => {}
                 }
             }
         }

@@ -46,6 +46,8 @@ pub enum What {
     Acknowledged(usize),
     /// Another device's change is here.
     Seen(Vec<u8>),
+    /// It has everything of the server's log up to this entry, also what came in packs.
+    Stands(u64),
     /// The blob it offered is stored.
     BlobStored,
     /// The session ended, with these words.
@@ -101,6 +103,14 @@ impl Device {
             mime: mime.to_owned(),
         };
         self.blob = Some((item, bytes));
+    }
+
+    /// Has changes of other documents to push, too.
+    pub fn hold(&mut self, changes: Vec<DocChange>) {
+        for change in changes {
+            self.last_lseq += 1;
+            self.outbox.insert(self.last_lseq, change);
+        }
     }
 
     /// One session, until told to leave or cut off.
@@ -191,6 +201,9 @@ impl Device {
                 self.cursor = cursor.or(self.cursor);
                 self.tell(What::Acknowledged(lseqs.len()));
             }
+            Output::ChangesRefused(refused) => {
+                self.tell(What::Ended(format!("changes were refused: {refused:?}")));
+            }
             Output::Apply(apply) => {
                 self.cursor = apply.cursor.or(self.cursor);
                 let mut applied = AppliedHere::default();
@@ -199,6 +212,9 @@ impl Device {
                     self.tell(What::Seen(item.change));
                 }
                 machine.handle_applied(applied, now_ms);
+                if let Some(cursor) = apply.cursor {
+                    self.tell(What::Stands(cursor.seq));
+                }
             }
             Output::EnqueueAfter { doc, .. } => machine.handle_enqueued(doc, u64::MAX, now_ms),
             Output::ReadInventory { .. } => {
