@@ -50,21 +50,43 @@ fn acknowledge(n: u64) -> Outcome {
     Ok(out.flush()?)
 }
 
-/// Rows of commit `n`: mostly a few small ones, now and then a commit large enough for a redo file, with a split value in it.
+/// Every third slot holds derived rows, each round of it others: enough that they are spilled and their runs merged.
+const DERIVED: &[u8] = b"derived/";
+const DERIVED_ROUNDS: u64 = 16;
+
+/// Rows of commit `n`: mostly a few small ones, now and then a commit large enough for a redo file or a run, with a split value in it.
 fn rows_of(n: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
     let slot = n % SLOTS;
-    let count = if slot.is_multiple_of(8) { 250_u32 } else { 10 };
-    let mut rows: Vec<_> = (0..count)
-        .map(|i| (key_of(slot, i), value_of(n, i, 200)))
-        .collect();
+    let derived = slot.is_multiple_of(3);
+    let count = match (slot.is_multiple_of(8), derived) {
+        (true, _) => 250_u32,
+        (false, true) => 90,
+        (false, false) => 10,
+    };
+    let key = |i: u32| {
+        let round = if derived {
+            n / SLOTS % DERIVED_ROUNDS
+        } else {
+            0
+        };
+        let room = if derived { DERIVED } else { b"slot/" };
+        [
+            room,
+            &slot.to_be_bytes(),
+            &round.to_be_bytes(),
+            &i.to_be_bytes(),
+        ]
+        .concat()
+    };
+    let mut rows: Vec<_> = (0..count).map(|i| (key(i), value_of(n, i, 200))).collect();
     if slot.is_multiple_of(5) {
-        rows.push((key_of(slot, u32::MAX), value_of(n, u32::MAX, 30_000)));
+        rows.push((key(u32::MAX), value_of(n, u32::MAX, 30_000)));
     }
     rows
 }
 
-fn key_of(slot: u64, i: u32) -> Vec<u8> {
-    [b"slot/".as_slice(), &slot.to_be_bytes(), &i.to_be_bytes()].concat()
+fn kv_options() -> KvOptions {
+    KvOptions::device().deriving(DERIVED)
 }
 
 fn value_of(n: u64, i: u32, len: usize) -> Vec<u8> {
@@ -76,8 +98,8 @@ fn value_of(n: u64, i: u32, len: usize) -> Vec<u8> {
 }
 
 fn write_kv(dir: &Path) -> Outcome {
-    let kv = match Kv::open(dir, KvOptions::device()) {
-        Err(KvError::Missing { .. }) => Kv::create(dir, KvOptions::device())?,
+    let kv = match Kv::open(dir, kv_options()) {
+        Err(KvError::Missing { .. }) => Kv::create(dir, kv_options())?,
         other => other?,
     };
     let mut n = last_number(kv.get(b"last")?);
@@ -94,11 +116,14 @@ fn write_kv(dir: &Path) -> Outcome {
 }
 
 fn verify_kv(dir: &Path, acknowledged: u64) -> Outcome {
-    let kv = match Kv::open(dir, KvOptions::device()) {
+    let kv = match Kv::open(dir, kv_options()) {
         // Cut before the store was made: fine if nothing was acknowledged.
         Err(KvError::Missing { .. }) if acknowledged == 0 => return report(0, 0, 0),
         other => other?,
     };
+    if kv.derived_lost() {
+        return Err("derived rows are lost".into());
+    }
     kv.verify()?;
     let last = last_number(kv.get(b"last")?);
     let mut torn = 0_u64;

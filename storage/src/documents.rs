@@ -29,6 +29,7 @@ use domain::{ChangeHash, DocId};
 
 pub use error::StoreError;
 pub use repair::RepairReport;
+pub use rows::DERIVED;
 pub use verify::VerifyReport;
 pub use writer::Writer;
 
@@ -152,7 +153,7 @@ impl VaultStore {
             let aside = durable::aside(dir);
             std::fs::rename(kv_dir(dir), &aside).map_err(StoreError::io("move aside", &aside))?;
         }
-        let kv = Kv::create(&kv_dir(dir), KvOptions::device())?;
+        let kv = Kv::create(&kv_dir(dir), kv_options())?;
         let store = Self::assemble(dir, options, kv, lock)?;
         store.mark_format()?;
         Ok(store)
@@ -170,7 +171,7 @@ impl VaultStore {
             .into());
         }
         let lock = VaultLock::acquire(dir, &options.who, options.kind, options.wait)?;
-        let kv = Kv::open(&kv_dir(dir), KvOptions::device()).map_err(|e| match e {
+        let kv = Kv::open(&kv_dir(dir), kv_options()).map_err(|e| match e {
             KvError::Missing { dir: gone } if Self::is_made(dir) => KvError::Damaged {
                 dir: gone.clone(),
                 moved_to: gone,
@@ -337,6 +338,30 @@ impl VaultStore {
     /// When the store cannot be read.
     pub fn last(&self, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {
         self.scan(prefix).next_back().transpose()
+    }
+
+    /// Whether derived rows were lost, so that the client has to make them again, beginning with [`VaultStore::forget_derived`].
+    #[must_use]
+    pub fn derived_lost(&self) -> bool {
+        self.kv.derived_lost()
+    }
+
+    /// Reads what is packed of the derived rows; false where that is damaged.
+    ///
+    /// # Errors
+    /// When the system cannot read.
+    pub fn derived_is_whole(&self) -> Result<bool, StoreError> {
+        Ok(self.kv.derived_is_whole()?)
+    }
+
+    /// Removes all derived rows, damaged or not.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn forget_derived(&mut self) -> Result<(), StoreError> {
+        let mut batch = crate::kv::Batch::new();
+        batch.forget_derived();
+        Ok(self.kv.commit(batch)?)
     }
 
     /// Changes that were not taken and are kept for inspection.
@@ -545,6 +570,10 @@ fn strip(row: Result<Entry, KvError>) -> Result<Entry, StoreError> {
 
 fn made_file(vault: &Path) -> PathBuf {
     vault.join("vault.toml")
+}
+
+fn kv_options() -> KvOptions {
+    KvOptions::device().deriving(rows::DERIVED_ROWS)
 }
 
 fn kv_dir(vault: &Path) -> PathBuf {

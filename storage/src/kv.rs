@@ -13,6 +13,8 @@ mod batch;
 mod error;
 mod open;
 mod redo;
+mod run;
+mod runs;
 mod salvage;
 mod space;
 mod split;
@@ -37,6 +39,7 @@ pub(crate) use space::{Space, free_bytes};
 pub use view::{Entry, Scan, View};
 
 use open::{EngineError, Layout, Opened};
+use runs::Runs;
 use split::Physical;
 use totals::Totals;
 use writer::{Answer, Job, Writer};
@@ -50,6 +53,8 @@ use crate::limit::{
 pub struct KvOptions {
     /// Memory for cached pages; real use is up to three times this.
     pub cache_bytes: u64,
+    /// Prefix of rows that their owner can make again: they are kept in runs, packed. Empty for none.
+    pub derived: &'static [u8],
 }
 
 impl KvOptions {
@@ -58,7 +63,14 @@ impl KvOptions {
     pub fn device() -> Self {
         Self {
             cache_bytes: CACHE_BYTES_DEVICE,
+            derived: &[],
         }
+    }
+
+    /// With rows under this prefix kept in runs.
+    #[must_use]
+    pub fn deriving(self, derived: &'static [u8]) -> Self {
+        Self { derived, ..self }
     }
 
     /// For a server.
@@ -66,6 +78,7 @@ impl KvOptions {
     pub fn server() -> Self {
         Self {
             cache_bytes: CACHE_BYTES_SERVER,
+            derived: &[],
         }
     }
 }
@@ -104,7 +117,7 @@ impl Kv {
             });
         }
         let id = open::fresh_id(dir)?;
-        let opened = open::create(&layout, &id, options.cache_bytes)?;
+        let opened = open::create(&layout, &id, options)?;
         Self::start(layout, id, opened)
     }
 
@@ -119,7 +132,7 @@ impl Kv {
             dir: dir.to_path_buf(),
         })?;
         Space::new(dir).before_open()?;
-        let opened = open::open(&layout, &id, options.cache_bytes)?;
+        let opened = open::open(&layout, &id, options)?;
         Self::start(layout, id, opened)
     }
 
@@ -135,7 +148,7 @@ impl Kv {
             Ok(None) | Err(KvError::Damaged { .. }) => open::fresh_id(dir)?,
             Err(e) => return Err(e),
         };
-        let opened = open::create(&layout, &id, options.cache_bytes)?;
+        let opened = open::create(&layout, &id, options)?;
         Self::start(layout, id, opened)
     }
 
@@ -265,12 +278,33 @@ impl Kv {
         })
     }
 
+    /// Whether derived rows were lost with a damaged file, so that their owner has to make them again, beginning with
+    /// [`Batch::forget_derived`].
+    #[must_use]
+    pub fn derived_lost(&self) -> bool {
+        self.engine().runs.lost()
+    }
+
+    /// Reads every run; false where one is lost or damaged.
+    ///
+    /// # Errors
+    /// When the system cannot read.
+    pub fn derived_is_whole(&self) -> Result<bool, KvError> {
+        let runs = &self.engine().runs;
+        match runs.list().iter().try_for_each(|run| run.verify()) {
+            Ok(()) => Ok(!runs.lost()),
+            Err(KvError::Corrupt { .. }) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Bytes the store takes on the disk.
     ///
     /// # Errors
     /// When the engine cannot tell.
     pub fn disk_bytes(&self) -> Result<u64, KvError> {
-        self.engine().disk_bytes()
+        let engine = self.engine();
+        Ok(engine.disk_bytes()? + engine.runs.disk_bytes())
     }
 
     /// Whether an earlier failure ended all writing.
@@ -285,6 +319,7 @@ impl Kv {
         let waiting = Arc::new(AtomicUsize::new(0));
         let space = Space::new(&layout.dir);
         space.after_open()?;
+        engine.runs.sweep();
         let next_piece = engine
             .last_key(split::PIECES)?
             .and_then(|key| split::piece_id(&key))
@@ -393,6 +428,8 @@ pub(crate) struct Engine {
     /// A second handle of sled's data file: syncing it is what makes a flush durable.
     file: File,
     path: PathBuf,
+    /// Rows below those of the engine.
+    pub(crate) runs: Runs,
 }
 
 impl std::fmt::Debug for Engine {
@@ -436,6 +473,7 @@ impl Engine {
             db,
             file,
             path: path.to_path_buf(),
+            runs: Runs::default(),
         })
     }
 

@@ -14,6 +14,24 @@ pub const VALUE_BYTES_MAX: usize = 320 * 1024;
 /// Longest key, so that a page of keys stays far below the size at which sled spills.
 pub const KEY_BYTES_MAX: usize = 512;
 
+/// Plain bytes of a block of a run: large enough to pack well, small enough that one row is found in tens of microseconds.
+pub const RUN_BLOCK_BYTES: usize = 32 * 1024;
+
+/// Blocks of a run kept plain: what a sitting or a listing walks through.
+pub const RUN_BLOCKS_CACHED: usize = 16;
+
+/// zstd level of runs: they are written while somebody waits.
+pub const RUN_ZSTD_LEVEL: i32 = 1;
+
+/// Derived rows that single commits may leave in the engine before they are spilled into a run: about a thousand reviews.
+pub const DERIVED_ROWS_MAX: u64 = 4_096;
+
+/// Runs of like size that become one: fewer would write each row more often, more would make reading look into more of them.
+pub const RUNS_MERGED_MIN: usize = 4;
+
+/// Runs of a store, whatever their sizes.
+pub const RUNS_MAX: usize = 16;
+
 /// Jobs that share one flush at most: past this a waiter gains nothing and memory grows.
 pub const GROUP_JOBS_MAX: usize = 512;
 

@@ -26,7 +26,7 @@ use domain::{BlobHash, CardId, Day, DeckId, EventId};
 pub(crate) type Key = Vec<u8>;
 
 /// Prefix of every row of the index.
-pub(crate) const INDEX: &[u8] = b"i";
+pub(crate) const INDEX: &[u8] = storage::DERIVED;
 /// Prefix of the rows of cards.
 pub(crate) const CARDS: &[u8] = b"ic";
 /// Prefix of the rows of events.

@@ -49,6 +49,9 @@ impl Vault {
             tx.writer.set(key::local(MARK), Some(vec![1]));
             Ok(())
         })?;
+        if !self.store.derived_is_whole()? {
+            self.store.forget_derived()?;
+        }
         for some in changes.chunks(limit::REBUILD_ROWS_PER_COMMIT) {
             self.write(|tx| {
                 some.iter()
@@ -64,9 +67,9 @@ impl Vault {
         Ok(())
     }
 
-    /// Finishes a rebuild that was cut off.
+    /// Finishes a rebuild that was cut off, and makes the index again when a file of it is lost.
     pub(crate) fn resume_rebuild(&mut self) -> VaultResult<()> {
-        if self.store.row(&key::local(MARK))?.is_some() {
+        if self.store.derived_lost() || self.store.row(&key::local(MARK))?.is_some() {
             self.rebuild_index()
         } else {
             Ok(())

@@ -12,6 +12,10 @@ impl Vault {
     /// # Errors
     /// The store cannot be read at all.
     pub fn verify(&mut self) -> VaultResult<VerifyReport> {
+        let index_healed = !self.store.derived_is_whole()?;
+        if index_healed {
+            self.rebuild_index()?;
+        }
         let stored = self.store.verify()?;
         let mut problems: Vec<String> = Vec::new();
         problems.extend(stored.damaged.iter().map(|document| {
@@ -47,7 +51,12 @@ impl Vault {
             ok: problems.is_empty(),
             changes: stored.changes,
             documents: stored.documents,
-            healed: stored.healed.iter().map(ToString::to_string).collect(),
+            healed: stored
+                .healed
+                .iter()
+                .map(ToString::to_string)
+                .chain(index_healed.then(|| "index".to_owned()))
+                .collect(),
             cards: computed.cards,
             events: computed.events,
             blobs,

@@ -9,7 +9,7 @@ use std::path::Path;
 use domain::DocId;
 
 use super::{StoreError, StoreOptions, VaultStore, export, kv_dir, rows};
-use crate::kv::{Kv, KvError, KvOptions, salvage};
+use crate::kv::{Kv, KvError, salvage};
 use crate::lock::VaultLock;
 
 /// What a repair saved.
@@ -41,7 +41,7 @@ impl VaultStore {
         for damaged in set_damaged_aside(dir)? {
             saved.extend(salvage(&damaged));
         }
-        let kv = Kv::recreate(&kv_dir(dir), KvOptions::device())?;
+        let kv = Kv::recreate(&kv_dir(dir), super::kv_options())?;
         let mut store = Self::assemble(dir, options, kv, lock)?;
         let mut report = RepairReport::default();
         store.restore_rows(&saved, client_prefixes, &mut report)?;
@@ -125,7 +125,7 @@ fn under<'a>(
 /// Moves what is left of the store aside, if opening has not done so already, and lists everything that was ever moved, oldest first.
 fn set_damaged_aside(vault: &Path) -> Result<Vec<std::path::PathBuf>, StoreError> {
     let dir = kv_dir(vault);
-    match Kv::open(&dir, KvOptions::device()) {
+    match Kv::open(&dir, super::kv_options()) {
         Err(KvError::Damaged { .. } | KvError::Missing { .. }) => {}
         Err(e) => return Err(e.into()),
         Ok(kv) => drop(kv),

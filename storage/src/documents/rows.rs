@@ -12,7 +12,7 @@
 //! | `q/` server 16, lseq u64 | doc 16, position u64: a change the server has not acknowledged |
 //! | `o/` server 16 | next lseq u64, count u64 |
 //! | `k/` server 16 | the client's encoded cursor |
-//! | `x/` … | the client's own rows |
+//! | `x/` … | the client's own rows; those under `x/i` are its index, which it can make again |
 
 use domain::{ActorId, ChangeHash, DocId};
 
@@ -30,6 +30,11 @@ pub(super) const WAITING: &[u8] = b"w/";
 pub(super) const SET_ASIDE: &[u8] = b"y/";
 pub(super) const CURSORS: &[u8] = b"k/";
 pub(super) const CLIENT: &[u8] = b"x/";
+/// The client's [`DERIVED`] as rows of the store.
+pub(super) const DERIVED_ROWS: &[u8] = b"x/i";
+
+/// First byte of the keys of the client's rows that it can make again from the documents: kept packed, and lost without harm.
+pub const DERIVED: &[u8] = b"i";
 
 /// What is known of a document without loading it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

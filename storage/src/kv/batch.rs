@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     ops: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    forgets_derived: bool,
 }
 
 impl Batch {
@@ -25,8 +26,16 @@ impl Batch {
         self.ops.insert(key.into(), None);
     }
 
+    /// Removes every derived row there is, damaged or not, before the other operations.
+    pub fn forget_derived(&mut self) {
+        self.forgets_derived = true;
+    }
+
     /// Adds the operations of `other` after those of this batch.
     pub fn append(&mut self, other: Self) {
+        if other.forgets_derived {
+            self.forgets_derived = true;
+        }
         self.ops.extend(other.ops);
     }
 
@@ -39,7 +48,7 @@ impl Batch {
     /// Whether nothing is touched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+        self.ops.is_empty() && !self.forgets_derived
     }
 
     /// Bytes of all keys and values.
@@ -55,6 +64,10 @@ impl Batch {
         self.ops
             .iter()
             .map(|(key, value)| (key.as_slice(), value.as_deref()))
+    }
+
+    pub(crate) fn forgets_derived(&self) -> bool {
+        self.forgets_derived
     }
 
     pub(crate) fn into_ops(self) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {

@@ -5,6 +5,7 @@
 //! | `STORE` | id of the store, also kept under a sentinel row: an engine that lost its data opens empty without a word |
 //! | `CLEAN` | the store was closed in order; without it every row is read at open |
 //! | `MARK` | number of commits, see `kv/totals.rs` |
+//! | `runs/` | rows that can be made again, see `kv/runs.rs` |
 //! | `corrupt-<n>/` | what was moved aside, never deleted |
 
 use std::fs;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::split::Physical;
 use super::totals::{Mark, Totals};
-use super::{Engine, KvError, Space, redo};
+use super::{Engine, KvError, KvOptions, Runs, Space, redo};
 use crate::durable;
 
 const SENTINEL: &[u8] = b"\0store";
@@ -34,6 +35,10 @@ impl Layout {
 
     pub(crate) fn engine(&self) -> PathBuf {
         self.dir.join("sled")
+    }
+
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.dir.join("runs")
     }
 
     pub(crate) fn side(&self) -> PathBuf {
@@ -89,7 +94,7 @@ pub(crate) fn fresh_id(dir: &Path) -> Result<String, KvError> {
 }
 
 /// Makes the engine's files for a store with this id. The side file comes last: without it nothing was ever acknowledged.
-pub(crate) fn create(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Opened, KvError> {
+pub(crate) fn create(layout: &Layout, id: &str, options: KvOptions) -> Result<Opened, KvError> {
     durable::create_dir(&layout.dir).map_err(KvError::io("create", &layout.dir))?;
     if layout.engine().exists() {
         move_aside(layout)?;
@@ -98,10 +103,11 @@ pub(crate) fn create(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Open
     durable::remove(&layout.mark())
         .and_then(|()| durable::remove(&layout.clean()))
         .map_err(KvError::io("update", &layout.dir))?;
-    let engine = Engine::open(&layout.engine(), cache_bytes).map_err(|e| match e {
+    let mut engine = Engine::open(&layout.engine(), options.cache_bytes).map_err(|e| match e {
         EngineError::Refused(source) => KvError::io("create", &layout.engine())(source),
         EngineError::Unreadable(reason) => KvError::Corrupt { reason },
     })?;
+    engine.runs = Runs::open(&layout.runs(), options.derived, &engine)?;
     let totals = Totals::default();
     engine.apply(&[
         Physical::Put(SENTINEL.to_vec(), id.as_bytes().to_vec()),
@@ -122,7 +128,7 @@ pub(crate) fn create(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Open
 }
 
 /// Opens what is there, finishes interrupted commits and verifies.
-pub(crate) fn open(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Opened, KvError> {
+pub(crate) fn open(layout: &Layout, id: &str, options: KvOptions) -> Result<Opened, KvError> {
     if !layout.engine().exists() {
         return Err(KvError::Damaged {
             dir: layout.dir.clone(),
@@ -134,13 +140,13 @@ pub(crate) fn open(layout: &Layout, id: &str, cache_bytes: u64) -> Result<Opened
     durable::remove(&layout.clean())
         .and_then(|()| durable::sync_dir(&layout.dir))
         .map_err(KvError::io("update", &layout.dir))?;
-    match attempt(layout, id, cache_bytes, clean) {
+    match attempt(layout, id, options, clean) {
         Ok(opened) => Ok(opened),
         Err(Refusal::Told(e)) => Err(e),
         Err(Refusal::Unreadable(first)) => {
             tracing::warn!(dir = %layout.dir.display(), reason = %first, "the store did not open; trying without the engine's snapshot");
             if drop_snapshots(layout)? {
-                match attempt(layout, id, cache_bytes, false) {
+                match attempt(layout, id, options, false) {
                     Ok(opened) => return Ok(opened),
                     Err(Refusal::Told(e)) => return Err(e),
                     Err(Refusal::Unreadable(second)) => return Err(give_up(layout, second)),
@@ -165,9 +171,9 @@ enum Refusal {
     Unreadable(String),
 }
 
-fn attempt(layout: &Layout, id: &str, cache_bytes: u64, clean: bool) -> Result<Opened, Refusal> {
-    let engine = catch_unwind(AssertUnwindSafe(|| {
-        Engine::open(&layout.engine(), cache_bytes)
+fn attempt(layout: &Layout, id: &str, options: KvOptions, clean: bool) -> Result<Opened, Refusal> {
+    let mut engine = catch_unwind(AssertUnwindSafe(|| {
+        Engine::open(&layout.engine(), options.cache_bytes)
     }))
     .unwrap_or_else(|_| {
         Err(EngineError::Unreadable(
@@ -213,6 +219,7 @@ fn attempt(layout: &Layout, id: &str, cache_bytes: u64, clean: bool) -> Result<O
     if !clean {
         totals.check(&engine).map_err(judge)?;
     }
+    engine.runs = Runs::open(&layout.runs(), options.derived, &engine).map_err(judge)?;
     Ok(Opened {
         engine,
         totals,
@@ -253,6 +260,9 @@ pub(super) fn move_aside(layout: &Layout) -> Result<PathBuf, KvError> {
     let moved = (|| {
         fs::create_dir(&target)?;
         fs::rename(layout.engine(), target.join("sled"))?;
+        if layout.runs().exists() {
+            fs::rename(layout.runs(), target.join("runs"))?;
+        }
         for entry in fs::read_dir(&layout.dir)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().starts_with("redo-") {

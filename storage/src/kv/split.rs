@@ -3,6 +3,7 @@
 //! | row | bytes |
 //! |---|---|
 //! | small value | `00`, value |
+//! | removed, and a run still has it | `02` |
 //! | header of a large one | `01`, total u32 be, piece id u64 be, first 8 bytes of the value's BLAKE3 |
 //! | piece key | `00 'p'`, piece id u64 be, index u16 be |
 //!
@@ -17,12 +18,14 @@ pub(crate) const PIECES: &[u8] = b"\0p";
 
 const INLINE: u8 = 0;
 const SPLIT: u8 = 1;
+const REMOVED: u8 = 2;
 
 /// What a row under a caller's key says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Row<'a> {
     Inline(&'a [u8]),
     Split(Header),
+    Removed,
 }
 
 /// Where the pieces of a large value are.
@@ -53,8 +56,14 @@ pub(crate) fn parse(row: &[u8]) -> Result<Row<'_>, KvError> {
     match row.split_first() {
         Some((&INLINE, value)) => Ok(Row::Inline(value)),
         Some((&SPLIT, rest)) => Header::parse(rest).map(Row::Split),
+        Some((&REMOVED, [])) => Ok(Row::Removed),
         _ => Err(corrupt("unknown row form")),
     }
+}
+
+/// The row that hides what a run has under a key.
+pub(crate) fn removed(key: Vec<u8>) -> Physical {
+    Physical::Put(key, vec![REMOVED])
 }
 
 /// Appends the rows of `value` under `key`; `id` is used when it needs pieces.

@@ -8,17 +8,19 @@ use std::ops::Bound;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::runs::LIST;
 use super::split::{PIECES, Physical, RESERVED};
 use super::{Engine, KvError, View};
 
 const ROW: &[u8] = b"\0totals";
 
-/// Commits so far, rows held, and the sum modulo 2^128 of the rows' hashes.
+/// Commits so far, rows held, the sum modulo 2^128 of the rows' hashes, and how many of the rows are derived.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) commits: u64,
     rows: u64,
     sum: u128,
+    pub(crate) derived: u64,
 }
 
 impl Totals {
@@ -38,9 +40,11 @@ impl Totals {
             if let Some(old) = view.row(key)? {
                 totals.rows = totals.rows.wrapping_sub(1);
                 totals.sum = totals.sum.wrapping_sub(hash(key, &old));
+                totals.derived = totals.derived.wrapping_sub(view.is_derived(key).into());
             }
             if let Physical::Put(key, value) = op {
                 totals.add(key, value);
+                totals.derived = totals.derived.wrapping_add(view.is_derived(key).into());
             }
         }
         Ok(totals)
@@ -52,6 +56,7 @@ impl Totals {
             self.commits.to_be_bytes().as_slice(),
             &self.rows.to_be_bytes(),
             &self.sum.to_be_bytes(),
+            &self.derived.to_be_bytes(),
         ]
         .concat();
         Physical::Put(ROW.to_vec(), row)
@@ -60,13 +65,14 @@ impl Totals {
     /// Reads every row and compares.
     pub(crate) fn check(self, engine: &Engine) -> Result<(), KvError> {
         let mut found = Self {
-            commits: self.commits,
-            ..Self::default()
+            rows: 0,
+            sum: 0,
+            ..self
         };
         let mut range = engine.range(Bound::Unbounded, Bound::Unbounded);
         while let Some(row) = range.next() {
             let (key, value) = row?;
-            if key.first() != Some(&RESERVED) || key.starts_with(PIECES) {
+            if key.first() != Some(&RESERVED) || key.starts_with(PIECES) || key == LIST {
                 found.add(&key, &value);
             }
         }
@@ -88,10 +94,12 @@ impl Totals {
     fn parse(row: &[u8]) -> Option<Self> {
         let (commits, rest) = row.split_first_chunk::<8>()?;
         let (rows, rest) = rest.split_first_chunk::<8>()?;
+        let (sum, rest) = rest.split_first_chunk::<16>()?;
         Some(Self {
             commits: u64::from_be_bytes(*commits),
             rows: u64::from_be_bytes(*rows),
-            sum: u128::from_be_bytes(rest.try_into().ok()?),
+            sum: u128::from_be_bytes(*sum),
+            derived: u64::from_be_bytes(rest.try_into().ok()?),
         })
     }
 }

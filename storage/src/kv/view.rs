@@ -4,9 +4,11 @@
 //! it is durable and a large one half applied, so whoever needs one picture, or must not tell others what could still vanish, reads
 //! inside `Kv::update` or stays behind a mark that it advances in its own completions.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
+use super::runs::{self, End, Walk};
 use super::split::{self, Header, RESERVED, Row};
 use super::{Engine, EngineRange, KvError};
 
@@ -49,17 +51,29 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether a key is one of the rows that may live in runs.
+    pub(crate) fn is_derived(&self, key: &[u8]) -> bool {
+        self.engine.runs.covers(key)
+    }
+
+    /// Whether a run has a value under a key, whatever the engine says.
+    pub(crate) fn is_below(&self, key: &[u8]) -> Result<bool, KvError> {
+        Ok(self.engine.runs.get(key)?.is_some())
+    }
+
     /// The value under `key`.
     ///
     /// # Errors
     /// [`KvError::Corrupt`] when the row is damaged.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
         for _ in 0..RETRIES {
+            // The engine first: what moves into a run meanwhile is found there afterwards.
             let Some(row) = self.row(key)? else {
-                return Ok(None);
+                return self.engine.runs.get(key);
             };
             match split::parse(&row)? {
                 Row::Inline(value) => return Ok(Some(value.to_vec())),
+                Row::Removed => return Ok(None),
                 Row::Split(header) => match self.join(header)? {
                     Some(value) => return Ok(Some(value)),
                     None => continue,
@@ -101,7 +115,7 @@ impl<'a> View<'a> {
         match self.row(key)? {
             None => Ok(None),
             Some(row) => match split::parse(&row)? {
-                Row::Inline(_) => Ok(None),
+                Row::Inline(_) | Row::Removed => Ok(None),
                 Row::Split(header) => Ok(Some(header)),
             },
         }
@@ -121,6 +135,11 @@ impl<'a> View<'a> {
                 .collect(),
             _ => VecDeque::new(),
         };
+        let runs = if empty {
+            None
+        } else {
+            self.engine.runs.walk(prefix, &from, &to)
+        };
         Scan {
             view: *self,
             stored: Stored {
@@ -129,6 +148,9 @@ impl<'a> View<'a> {
                 back: None,
             },
             pending,
+            over: [None, None],
+            over_ended: false,
+            runs,
         }
     }
 
@@ -153,6 +175,7 @@ impl<'a> View<'a> {
     fn resolve(&self, key: Vec<u8>, row: &[u8]) -> Option<Result<Entry, KvError>> {
         match split::parse(row) {
             Ok(Row::Inline(value)) => Some(Ok((key, value.to_vec()))),
+            Ok(Row::Removed) => None,
             Ok(Row::Split(_)) => self
                 .get(&key)
                 .transpose()
@@ -168,6 +191,11 @@ pub struct Scan<'a> {
     view: View<'a>,
     stored: Stored,
     pending: VecDeque<(Vec<u8>, Option<Vec<u8>>)>,
+    /// Rows of engine and pending that were looked at and not taken, from the front and from the back.
+    over: [Option<Entry>; 2],
+    /// The engine has no more; asking it again would search it again.
+    over_ended: bool,
+    runs: Option<Walk>,
 }
 
 /// The engine's rows, of which one may be taken at either end and put back.
@@ -237,42 +265,95 @@ impl Scan<'_> {
     }
 }
 
+impl Scan<'_> {
+    /// The next row of engine and pending, which may have been put back at either end.
+    fn next_over(&mut self, end: End) -> Result<Option<Entry>, KvError> {
+        let [front, back] = &mut self.over;
+        let (own, other) = match end {
+            End::First => (front, back),
+            End::Last => (back, front),
+        };
+        if let Some(row) = own.take() {
+            return Ok(Some(row));
+        }
+        let other = other.take();
+        let next = match end {
+            _ if self.over_ended => None,
+            End::First => self.step()?,
+            End::Last => self.step_back()?,
+        };
+        match next {
+            // What the other end holds is the last one left.
+            None => {
+                self.over_ended = true;
+                Ok(other)
+            }
+            next => {
+                self.put_back(other, end.other());
+                Ok(next)
+            }
+        }
+    }
+
+    fn put_back(&mut self, row: Option<Entry>, end: End) {
+        let [front, back] = &mut self.over;
+        match end {
+            End::First => *front = row,
+            End::Last => *back = row,
+        }
+    }
+
+    /// The next entry at an end: rows of the engine hide those of the runs.
+    fn entry(&mut self, end: End) -> Result<Option<Entry>, KvError> {
+        loop {
+            let over = self.next_over(end)?;
+            let below = match &mut self.runs {
+                Some(runs) => runs.key(end)?,
+                None => None,
+            };
+            let order = match (&over, below) {
+                (None, None) => return Ok(None),
+                (None, Some(_)) => Ordering::Greater,
+                (Some(_), None) => Ordering::Less,
+                (Some((key, _)), Some(below)) => match end {
+                    End::First => key.as_slice().cmp(below),
+                    End::Last => below.cmp(key),
+                },
+            };
+            let taken = match (&mut self.runs, order) {
+                (Some(runs), Ordering::Equal | Ordering::Greater) => runs.take(end)?,
+                _ => None,
+            };
+            if order == Ordering::Greater {
+                self.put_back(over, end);
+                if let Some(entry) = taken.and_then(runs::entry) {
+                    return Ok(Some(entry));
+                }
+            } else if let Some((key, row)) = over
+                && let Some(entry) = self.view.resolve(key, &row)
+            {
+                return entry.map(Some);
+            }
+        }
+    }
+}
+
 impl Iterator for Scan<'_> {
     type Item = Result<Entry, KvError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.step() {
-                Ok(None) => return None,
-                Ok(Some((key, row))) => {
-                    if let Some(entry) = self.view.resolve(key, &row) {
-                        return Some(entry);
-                    }
-                }
-                Err(e) => return Some(Err(e)),
-            }
-        }
+        self.entry(End::First).transpose()
     }
 }
 
 impl DoubleEndedIterator for Scan<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.step_back() {
-                Ok(None) => return None,
-                Ok(Some((key, row))) => {
-                    if let Some(entry) = self.view.resolve(key, &row) {
-                        return Some(entry);
-                    }
-                }
-                Err(e) => return Some(Err(e)),
-            }
-        }
+        self.entry(End::Last).transpose()
     }
 }
 
 /// The first key after all keys with this prefix; `None` when there is none.
-fn successor(prefix: &[u8]) -> Bound<Vec<u8>> {
+pub(crate) fn successor(prefix: &[u8]) -> Bound<Vec<u8>> {
     let mut key = prefix.to_vec();
     while let Some(last) = key.pop() {
         if let Some(next) = last.checked_add(1) {

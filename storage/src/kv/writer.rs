@@ -1,4 +1,7 @@
-//! The one thread that writes: takes what has queued up, applies it, makes it durable with one flush, then answers everybody.
+//! The one thread that writes: takes what has queued up, applies it, makes it durable with one flush, then answers everybody. What
+//! goes into runs is `writer/derived.rs`'s.
+
+mod derived;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -54,6 +57,7 @@ impl Writer {
                 }
             }
             self.finish(&mut group);
+            self.merge_runs();
         }
     }
 
@@ -76,6 +80,10 @@ impl Writer {
 
     fn write(&mut self, batch: Batch, group: &mut Group) -> Result<(), KvError> {
         self.poison.check()?;
+        if self.is_for_runs(&batch) {
+            self.finish(group);
+            return self.write_derived(batch);
+        }
         let engine = Arc::clone(&self.engine);
         let ops = self.lower(batch, View::over(&engine, &group.pending))?;
         let bytes = ops.iter().map(Physical::bytes).sum::<usize>();
@@ -161,6 +169,7 @@ impl Writer {
                 .and_then(|()| self.guarded(|writer| writer.engine.flush()));
             if flushed.is_ok() {
                 self.mark.write(self.totals.commits);
+                self.spill_if_due();
             }
         }
         for (answer, result) in group.answers.drain(..) {
@@ -184,20 +193,12 @@ impl Writer {
     fn lower(&mut self, batch: Batch, view: View<'_>) -> Result<Vec<Physical>, KvError> {
         let mut out = Vec::with_capacity(batch.len());
         for (key, value) in batch.into_ops() {
-            if key.first().is_none_or(|first| *first == RESERVED) {
-                return Err(KvError::ReservedKey);
-            }
-            if key.len() > KEY_BYTES_MAX {
-                return Err(KvError::TooLarge {
-                    what: "key",
-                    size: key.len(),
-                    max: KEY_BYTES_MAX,
-                });
-            }
+            check_key(&key)?;
             if let Some(old) = view.header_of(&key)? {
                 out.extend(old.piece_keys().map(Physical::Delete));
             }
             match value {
+                None if view.is_below(&key)? => out.push(split::removed(key)),
                 None => out.push(Physical::Delete(key)),
                 Some(value) => {
                     if split::lower(key, &value, self.next_piece, &mut out)? {
@@ -208,4 +209,18 @@ impl Writer {
         }
         Ok(out)
     }
+}
+
+fn check_key(key: &[u8]) -> Result<(), KvError> {
+    if key.first().is_none_or(|first| *first == RESERVED) {
+        return Err(KvError::ReservedKey);
+    }
+    if key.len() > KEY_BYTES_MAX {
+        return Err(KvError::TooLarge {
+            what: "key",
+            size: key.len(),
+            max: KEY_BYTES_MAX,
+        });
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ mod intake;
 mod kill;
 mod kv;
 mod kv_open;
+mod kv_runs;
 mod lock;
 mod repair;
 mod world;
