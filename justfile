@@ -54,6 +54,10 @@ make-vault *arguments:
 bench *arguments:
     bench/run.sh {{arguments}}
 
+# Micro-benchmarks: fold, codec, change log append, blob put (criterion); compares with the last time
+bench-micro *arguments:
+    cargo bench --locked -p bench --bench micro -- {{arguments}}
+
 # Many devices on a real server: just load burst, just load latency, just load narrow (bench/src/bin/load.rs tells the words)
 load *arguments:
     cargo build --release --locked -p server

@@ -22,6 +22,8 @@ mod service;
 mod shutdown;
 mod store;
 mod sync;
+#[cfg(feature = "test-support")]
+pub mod test_support;
 
 pub use admin::{AdminFailed, Command as AdminCommand, QuotaChange, run as run_admin};
 pub use cli::{Action, Cli, Named, User};
