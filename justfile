@@ -42,6 +42,11 @@ crash rounds="200":
 mutate inputs="100000" seed="1":
     cargo run --locked --release -p fuzzing --bin mutate -- {{inputs}} {{seed}}
 
+# Devices that stay connected, with edits and cuts: what grows?
+soak minutes="10":
+    cargo build --release --locked -p client -p server --bins
+    MEMORYVAULT_BINARIES={{CARGO_TARGET_DIR}}/release cargo run --release --locked -p tests --example soak -- {{minutes}}
+
 # Two devices, a server and 193 cards
 demo:
     ./demo.sh

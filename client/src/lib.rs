@@ -26,7 +26,8 @@ pub use study::StudySession;
 pub use tls::{TlsError, client_config};
 pub use vault::{
     Answer, BlobNotTaken, CardEdit, CardPage, CardShown, ConflictShown, DayTold, DeckSummary,
-    EventTold, Hold, ImportReport, ItemShown, Joining, MediaFileError, NewCard, NewItem, NewMedia,
-    Query, QueryError, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts,
-    StudySummary, Undone, Vault, VaultError, VaultErrorKind, VaultResult, VerifyReport, Why,
+    EventTold, Hold, ImportReport, ItemShown, Joining, MediaFileError, MediaWish, NewCard, NewItem,
+    NewMedia, Query, QueryError, Repaired, Reviewed, SetAsideShown, SkippedRow, Status,
+    StudyCounts, StudySummary, Undone, Vault, VaultError, VaultErrorKind, VaultResult,
+    VerifyReport, Why,
 };

@@ -48,6 +48,9 @@ pub(crate) const IMPORT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Skipped rows that a report of an import names one by one; the rest is counted.
 pub(crate) const IMPORT_SKIPPED_SHOWN_MAX: usize = 1_000;
 
+/// Pictures and sounds of cards that were looked at, asked for at once: what a few dozen cards name.
+pub(crate) const VIEWED_AT_ONCE_MAX: usize = 1_000;
+
 /// Rows of cards that one reading of a list looks at: a few milliseconds, so that a sync beside it gets its turns.
 pub(crate) const CARD_ROWS_PER_PAGE_MAX: usize = 4_000;
 

@@ -46,6 +46,9 @@ pub(crate) struct LocalState {
     /// Something was sent in a session that had said no next stamp: the next session says one.
     #[cbor(n(11), default)]
     pub(crate) turn_due: bool,
+    /// Only pictures and sounds of cards that are looked at are fetched.
+    #[cbor(n(12), default)]
+    pub(crate) media_lazy: bool,
 }
 
 /// An incarnation as an optional field.
@@ -132,6 +135,7 @@ impl LocalState {
             changes_refused: None,
             repairs_due: 0,
             turn_due: false,
+            media_lazy: false,
         })
     }
 }

@@ -23,6 +23,7 @@ mod sync_blobs;
 mod sync_documents;
 mod verify;
 mod view;
+mod viewed;
 mod why;
 mod write;
 
@@ -43,6 +44,7 @@ pub use view::{
     ImportReport, ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts,
     StudySummary, Undone, VerifyReport, Why,
 };
+pub use viewed::MediaWish;
 pub(crate) use why::grade_name;
 
 use crate::clock::{Clock, Moment};

@@ -187,6 +187,11 @@ impl Running {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// True until the process ended.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("the child is ours").is_none()

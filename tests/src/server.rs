@@ -113,6 +113,11 @@ impl Server {
         self.restart();
     }
 
+    /// Its process id.
+    pub fn process_id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// True while the process lives.
     pub fn is_alive(&mut self) -> bool {
         self.running.is_alive()

@@ -19,6 +19,7 @@ mod disk_full;
 mod held;
 mod held_ends;
 mod hostile;
+mod lazy;
 mod main_job;
 mod merges;
 mod quota;

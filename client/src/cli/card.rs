@@ -75,8 +75,18 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
         CardCommand::List { query } => list(desk, &query.join(" ")),
         CardCommand::Show { card } => {
             let store = desk.open()?;
-            let card = find(&*store.lock()?, &card)?;
-            desk.show(&card, |screen| face::card(screen, &card))
+            let mut vault = store.lock()?;
+            let card = find(&vault, &card)?;
+            let missing = vault.note_viewed(card.id)?;
+            drop(vault);
+            desk.show(&card, |screen| face::card(screen, &card))?;
+            if missing > 0 {
+                let media = count(missing, "picture or sound", "pictures and sounds");
+                desk.screen.note(format!(
+                    "{media} not here yet; the next sync brings them first."
+                ));
+            }
+            Ok(())
         }
         CardCommand::Remove { card, yes } => remove(desk, &card, yes),
         CardCommand::Restore { card } => {

@@ -1,6 +1,6 @@
 //! `memoryvault status`: what is in the vault, and how it stands with the server.
 
-use client::{SKEW_WARN_MS, Status};
+use client::{MediaWish, SKEW_WARN_MS, Status};
 
 use super::desk::Desk;
 use super::failure::Outcome;
@@ -41,9 +41,13 @@ fn print(screen: &mut Screen, status: &Status) {
 
 fn media(status: &Status) -> String {
     let blobs = count(status.blobs, "picture or sound", "pictures and sounds");
-    match status.blobs_missing {
-        0 => blobs,
-        missing => format!("{blobs}, {} not here yet", grouped(missing)),
+    match (status.blobs_missing, status.media) {
+        (0, _) => blobs,
+        (missing, MediaWish::All) => format!("{blobs}, {} not here yet", grouped(missing)),
+        (missing, MediaWish::Lazy) => format!(
+            "{blobs}, {} not here (fetched when their cards are looked at)",
+            grouped(missing)
+        ),
     }
 }
 

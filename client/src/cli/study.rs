@@ -116,7 +116,12 @@ impl Study<'_> {
 
     /// The card to ask now.
     fn card(&mut self) -> Outcome<Option<CardShown>> {
-        Ok(self.session.current(&*self.store.lock()?)?)
+        let mut vault = self.store.lock()?;
+        let card = self.session.current(&vault)?;
+        if let Some(card) = &card {
+            vault.note_viewed(card.id)?;
+        }
+        Ok(card)
     }
 
     /// Reads keys until the card on screen is another one; false when the person has had enough.

@@ -1,7 +1,8 @@
 //! `memoryvault sync`: runs the library's sync and tells what it did; with `--watch` it goes on telling.
 
-use client::SKEW_WARN_MS;
+use clap::ValueEnum;
 use client::sync::{SyncError, SyncEvent, SyncOptions, SyncReport, sync};
+use client::{MediaWish, SKEW_WARN_MS};
 use serde::Serialize;
 
 use super::desk::Desk;
@@ -18,6 +19,18 @@ pub(crate) struct SyncArgs {
     /// Compare everything with the server, even if nothing looks amiss
     #[arg(long)]
     repair: bool,
+    /// Which pictures and sounds this device fetches, from now on
+    #[arg(long, value_name = "WHICH")]
+    media: Option<MediaWord>,
+}
+
+/// A wish as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MediaWord {
+    /// All of them
+    All,
+    /// Those of cards that are looked at
+    Lazy,
 }
 
 pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
@@ -26,6 +39,12 @@ pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
     } else {
         desk.open()?
     };
+    if let Some(word) = args.media {
+        store.lock()?.set_media_wish(match word {
+            MediaWord::All => MediaWish::All,
+            MediaWord::Lazy => MediaWish::Lazy,
+        })?;
+    }
     let options = SyncOptions {
         watch: args.watch,
         repair: args.repair,

@@ -17,6 +17,7 @@
 //! | `j` event | the packed event: durable, not yet in a document |
 //! | `o` blob | to be offered to the server |
 //! | `w` blob | named by a card and not here |
+//! | `v` blob | wanted, and named by a card that somebody looked at |
 //! | `x` blob | `RefusedRow`: what the server did not take in the last session |
 //! | `m` name | a record of this device, see `local` |
 
@@ -51,6 +52,8 @@ pub(crate) const LOCAL: &[u8] = b"m";
 pub(crate) const OFFERS: &[u8] = b"o";
 /// Prefix of the blobs to ask for.
 pub(crate) const WANTS: &[u8] = b"w";
+/// Prefix of the blobs to ask for first.
+pub(crate) const VIEWED: &[u8] = b"v";
 /// Prefix of the blobs that the server did not take.
 pub(crate) const REFUSED: &[u8] = b"x";
 
@@ -156,6 +159,11 @@ pub(crate) fn offer(blob: BlobHash) -> Key {
 /// A blob to ask for.
 pub(crate) fn want(blob: BlobHash) -> Key {
     join(WANTS, &[blob.as_bytes()])
+}
+
+/// A blob to ask for first.
+pub(crate) fn viewed(blob: BlobHash) -> Key {
+    join(VIEWED, &[blob.as_bytes()])
 }
 
 /// What the server did not take.

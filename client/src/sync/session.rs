@@ -8,7 +8,7 @@ use domain::{BlobHash, DocId};
 use storage::BlobStore;
 use sync_protocol::device::{
     AppliedHere, BlobRead, BlobWritten, Config, Counters, InventoryPage, OfferPage, OutboxItem,
-    Output, WantPage,
+    Output, Want, WantPage,
 };
 use sync_protocol::limit::PING_MS;
 use sync_protocol::{CloseCode, Closing, DeviceSession, OfferItem};
@@ -37,6 +37,8 @@ pub(super) enum Answer {
     Offers(OfferPage),
     Found(Vec<OfferItem>),
     Wants(WantPage),
+    /// What somebody looks at and is not here.
+    Viewed(Vec<Want>),
     BlobRead {
         hash: BlobHash,
         offset: u64,
@@ -81,6 +83,8 @@ pub(super) struct Session {
     stopping: bool,
     /// Blobs that cards name and that are not here, as far as the vault was asked.
     missing: BTreeSet<BlobHash>,
+    /// Blobs that were asked for before others, because somebody looks at their card.
+    viewed: BTreeSet<BlobHash>,
     /// Until when a sync that is done waits for another device to lend what the server lacks.
     linger_until: Option<Instant>,
     /// Blobs that came whole and that the vault has not been told of: told in groups, a commit each.
@@ -114,6 +118,7 @@ impl Session {
             control: options.control.clone(),
             stopping: false,
             missing: BTreeSet::new(),
+            viewed: BTreeSet::new(),
             linger_until: None,
             arrived: Vec::new(),
             noting: false,
@@ -164,6 +169,7 @@ impl Session {
                     let now = self.now_ms();
                     self.machine.handle_local_changes(now);
                     self.machine.handle_blobs_added(now);
+                    self.queue.viewed(self.answer_to.clone());
                 }
             }
         }
@@ -239,7 +245,12 @@ impl Session {
 
     fn ask_vault(&mut self, output: Output) {
         self.note(&output);
+        let opened = matches!(output, Output::Welcomed(_));
         self.queue.ask(output, self.answer_to.clone());
+        if opened {
+            // Answered before anything that follows, so that nothing settles without it.
+            self.queue.viewed(self.answer_to.clone());
+        }
     }
 
     /// Takes from an output what the report and the listener want to know.
@@ -362,6 +373,12 @@ impl Session {
             Answer::Wants(page) => {
                 self.missing.extend(page.items.iter().map(|want| want.hash));
                 machine.handle_wants(page, now);
+            }
+            Answer::Viewed(mut wants) => {
+                // Asked for once a session: what the server lacks is told when it comes.
+                wants.retain(|want| self.viewed.insert(want.hash));
+                self.missing.extend(wants.iter().map(|want| want.hash));
+                machine.handle_want_first(wants, now);
             }
             Answer::BlobRead { hash, offset, read } => {
                 machine.handle_blob_read(hash, offset, read, now)

@@ -77,6 +77,13 @@ impl StoreQueue {
         });
     }
 
+    /// Has the vault say what somebody looks at and lacks.
+    pub(super) fn viewed(&self, answer_to: UnboundedSender<Answer>) {
+        self.work(answer_to, |vault| {
+            Ok(Some(Answer::Viewed(vault.sync_read_viewed()?)))
+        });
+    }
+
     fn work(
         &self,
         answer_to: UnboundedSender<Answer>,

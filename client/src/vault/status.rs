@@ -58,6 +58,7 @@ impl Vault {
             changes_refused: self.local.changes_refused.clone(),
             clock_ahead_ms: self.local.clock_ahead_ms,
             set_aside: u64::try_from(self.store.set_aside()?.len()).unwrap_or(u64::MAX),
+            media: self.media_wish(),
             state_digest: self.state_digest()?,
         })
     }

@@ -11,7 +11,7 @@ use crate::index::{CardRow, ReadRows, Rows, damaged, key, row};
 use crate::local_state::RefusedRow;
 
 /// Highest priority of a want; a card due a day later is one lower.
-const PRIORITY_TOP: i64 = 1 << 32;
+pub(super) const PRIORITY_TOP: i64 = 1 << 32;
 
 impl Vault {
     /// Answers `Output::ReadOffers`.
@@ -122,9 +122,10 @@ impl Vault {
     /// The store fails.
     pub fn sync_blobs_arrived(&mut self, arrived: &[BlobHash]) -> VaultResult<()> {
         self.write(|tx| {
-            arrived
-                .iter()
-                .for_each(|blob| tx.writer.set(key::want(*blob), None));
+            for blob in arrived {
+                tx.writer.set(key::want(*blob), None);
+                tx.writer.set(key::viewed(*blob), None);
+            }
             Ok(())
         })
     }

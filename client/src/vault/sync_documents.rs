@@ -57,7 +57,7 @@ impl Vault {
             vault: Some(self.local.vault),
             wall_ms: self.clock.now(0).at.0,
             repair,
-            fetch_blobs: true,
+            fetch_blobs: !self.local.media_lazy,
         })
     }
 

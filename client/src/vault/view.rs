@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use domain::{BlobHash, CardId, DeckId, DeviceId, EventId, VaultId};
 use serde::Serialize;
 
+use super::viewed::MediaWish;
+
 /// One deck.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeckSummary {
@@ -263,6 +265,8 @@ pub struct Status {
     pub clock_ahead_ms: i64,
     /// Changes from elsewhere that were set aside.
     pub set_aside: u64,
+    /// Which pictures and sounds this device fetches.
+    pub media: MediaWish,
     /// BLAKE3 over everything a person sees.
     pub state_digest: String,
 }

@@ -143,6 +143,9 @@ impl<'v> Tx<'v> {
             let (want, offer) = (named && !here, named && here);
             self.writer.set(key::want(*blob), want.then(Vec::new));
             self.writer.set(key::offer(*blob), offer.then(Vec::new));
+            if !want {
+                self.writer.set(key::viewed(*blob), None);
+            }
             self.wants_grew |= want;
         }
         Ok(())
