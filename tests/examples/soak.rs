@@ -4,7 +4,6 @@
 
 #![expect(
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "a program for developers: what is not there ends it, loudly"
 )]
 
@@ -43,7 +42,7 @@ fn main() {
     phone.sync();
     laptop.login(&proxy.url(), "ada");
     laptop.sync();
-    let watches = [&phone, &laptop].map(watch);
+    let mut watches = [&phone, &laptop].map(watch);
     let done = Done::default();
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
     head();
@@ -61,11 +60,19 @@ fn main() {
         let begun = Instant::now();
         while Instant::now() < end {
             line(begun, &done, &server, &watches, [&phone, &laptop]);
+            if !watches.iter_mut().all(Running::is_alive) {
+                break;
+            }
             std::thread::sleep(LINE_EVERY.min(end.saturating_duration_since(Instant::now())));
         }
         done.stop.store(true, Ordering::SeqCst);
         line(begun, &done, &server, &watches, [&phone, &laptop]);
     });
+    for watch in &mut watches {
+        if !watch.is_alive() {
+            panic!("a watch has ended: {:?}", watch.wait_for_end());
+        }
+    }
     for device in [&phone, &laptop, &phone] {
         device.sync();
     }
@@ -74,6 +81,15 @@ fn main() {
         watch.interrupt();
         watch.finish();
     }
+    let fresh = [&phone, &laptop].map(watch);
+    for device in [&phone, &laptop] {
+        let card = device.add_card(&deck, "last", "x");
+        device.review(&card, "good");
+        device.sync();
+    }
+    println!("fresh processes on the same vaults, after one edit each:");
+    line(Instant::now(), &done, &server, &fresh, [&phone, &laptop]);
+    drop(fresh);
     phone.verify_clean();
     laptop.verify_clean();
     println!("both devices agree and are sound");

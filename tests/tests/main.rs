@@ -25,4 +25,5 @@ mod merges;
 mod quota;
 mod recovery;
 mod rooms;
+mod watching;
 mod wire;

@@ -58,9 +58,19 @@ impl SyncControl {
         }
     }
 
-    /// Returns when a round may have been asked for.
+    /// Returns when a round waits.
     pub(super) async fn round_asked(&self) {
-        self.round_asked.notified().await;
+        loop {
+            self.round_asked.notified().await;
+            // Told before, it may have been taken since.
+            if self
+                .rounds()
+                .as_ref()
+                .is_some_and(|rounds| !rounds.is_empty())
+            {
+                return;
+            }
+        }
     }
 
     /// The next round that waits, if any.

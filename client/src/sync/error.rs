@@ -81,6 +81,11 @@ impl SyncError {
         }
     }
 
+    /// Whether something else than the server may have answered: a hotel's login page, a proxy that is being set up.
+    pub(super) fn is_of_the_way(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Foreign { .. })
+    }
+
     /// Turns the end of a session into words.
     pub(super) fn from_closing(closing: Closing) -> Self {
         match closing.code {

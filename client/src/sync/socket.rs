@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Response, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as SocketCode;
@@ -80,6 +81,10 @@ pub(super) async fn connect(line: &Line) -> Result<(Reader, Writer), SyncError> 
             Ok((socket, _)) => Ok(socket),
             Err(SocketError::Http(response)) => Err(declined(line, &response)),
             Err(SocketError::Io(error)) => Err(unreachable(reason_of(&error))),
+            // Cut between the question and its answer.
+            Err(SocketError::Protocol(ProtocolError::HandshakeIncomplete)) => {
+                Err(unreachable("the connection was closed".to_owned()))
+            }
             Err(error) => Err(SyncError::Foreign {
                 server: line.address.to_string(),
                 reason: innermost(&error),

@@ -30,6 +30,8 @@ pub(super) async fn run(
         repair: options.repair,
     };
     let mut wait_ms = WAIT_MS_MIN;
+    // It has worked before: then whatever answers in the server's place is only in the way.
+    let mut has_settled = false;
     loop {
         let mut round = options.control.next_round();
         let ended = attempt.make(&line, &mut round).await;
@@ -41,6 +43,7 @@ pub(super) async fn run(
             Ok(ended) => {
                 if ended.settled {
                     wait_ms = WAIT_MS_MIN;
+                    has_settled = true;
                 }
                 if let Some(token) = ended.token {
                     line.token = token;
@@ -53,7 +56,7 @@ pub(super) async fn run(
                     .unwrap_or_else(|| SyncError::Lost("the server ended the session".to_owned()))
             }
         };
-        if !error.is_passing() {
+        if !error.is_passing() && !(has_settled && error.is_of_the_way()) {
             return Err(error);
         }
         let retry_ms = jittered(wait_ms);
