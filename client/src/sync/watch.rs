@@ -56,7 +56,8 @@ pub(super) async fn run(
                     .unwrap_or_else(|| SyncError::Lost("the server ended the session".to_owned()))
             }
         };
-        if !error.is_passing() && !(has_settled && error.is_of_the_way()) {
+        let passes = error.is_passing() || has_settled && error.is_of_the_way();
+        if !passes {
             return Err(error);
         }
         let retry_ms = jittered(wait_ms);
