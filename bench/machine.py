@@ -8,7 +8,7 @@ import subprocess
 import time
 
 BINARIES = None  # folder of our release binaries, set once by main.py
-PATIENCE_SECONDS = 300  # no single command of a benchmark takes longer
+PATIENCE_SECONDS = 420  # no single command of a benchmark takes longer
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 

@@ -109,11 +109,11 @@ def run_plot(options, work):
 
 PARTS = {
     "cards": Part(run_cards, 600),
-    "wan": Part(run_wan, 420),
-    "media": Part(run_media, 420),
+    "wan": Part(run_wan, 600),
+    "media": Part(run_media, 600),
     "guess": Part(run_guess, 90),
-    "documents": Part(run_documents, 240),
+    "documents": Part(run_documents, 300),
     "server": Part(run_server, 120),
-    "device": Part(run_device, 300),
-    "plot": Part(run_plot, 420),
+    "device": Part(run_device, 600),
+    "plot": Part(run_plot, 600),
 }

@@ -5,7 +5,6 @@ Each size has a server and a device of its own; the vault is made by `make-vault
 
 import math
 import os
-import shutil
 
 import device
 import peer_ours
@@ -21,8 +20,8 @@ REPEATS = 7
 
 def measure(work, events):
     """Medians of one size: {"nothing" | "review": (ms, bytes up + down)}."""
-    template = os.path.join(work, f"plot-{events}")
-    device.make(template, max(10, events // 10), events)
+    cards = max(10, events // 10)
+    template = run.make_template(peer_ours, work, f"{cards}-{events}", lambda path: device.make(path, cards, events))
     # The line is in between for its bytes and adds the same to every size.
     current = run.Run(peer_ours, os.path.join(work, "plot"), counted=True)
     try:
@@ -43,7 +42,6 @@ def measure(work, events):
         }
     finally:
         current.close()
-        shutil.rmtree(template)
 
 
 def report(work, sizes, path):
@@ -67,7 +65,7 @@ WIDTH, HEIGHT, LEFT, TOP, GAP = 360, 240, 64, 44, 84
 def charts(measured):
     """Both charts side by side."""
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * (LEFT + WIDTH) + GAP - 40} {TOP + HEIGHT + 78}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + 2 * WIDTH + GAP + 48} {TOP + HEIGHT + 78}" '
         'font-family="sans-serif" font-size="12" fill="#333">',
         '<rect width="100%" height="100%" fill="#fff"/>',
     ]

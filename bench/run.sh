@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# No compiled Python in the work tree.
+export PYTHONDONTWRITEBYTECODE=1
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/memoryvault-bench"
 python="$cache/anki/bin/python"
 mkdir -p "$cache"
