@@ -61,7 +61,6 @@ def report(work, cards, events, imported, times):
     row("record a review durably (`review`)", watch(home, times, "", "review", card, "good"))
     row("one card in full (`card show`)", watch(home, times, "", "card", "show", card))
     row(f"all {cards:,} cards as JSON Lines (`card list`)", watch(home, max(1, times // 5), "", "card", "list"))
-    row("check everything (`verify`)", watch(home, 1, "", "verify"))
 
     path = os.path.join(work, "imported.tsv")
     with open(path, "w", encoding="utf-8") as file:
