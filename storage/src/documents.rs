@@ -18,6 +18,7 @@ mod rows;
 mod seal;
 mod trial;
 mod verify;
+mod waiting;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -111,6 +111,9 @@ pub const WAITING_CHANGES_MAX: usize = 256;
 /// Bytes that wait for a dependency, over all documents.
 pub const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
+/// How long a change may wait for a dependency when others need its place.
+pub const WAITING_AGE_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// Changes set aside that are kept for inspection; later ones are counted only.
 pub const SET_ASIDE_CHANGES_MAX: usize = 64;
 

@@ -6,6 +6,7 @@ use domain::intake::{GatedChange, GraphError, Verdict, check_graph, gate};
 use domain::{ChangeHash, DocId};
 
 use super::graph::Graph;
+use super::waiting::{WaitingRow, now_ms};
 use super::writer::Pending;
 use super::{Received, SetAside, StoreError, Writer, heads_of, rows, trial};
 use crate::kv::Kv;
@@ -43,6 +44,7 @@ impl Writer<'_> {
             before: heads_of(&self.work(doc)?.doc),
             ..Received::default()
         };
+        self.give_up_waiting(now_ms())?;
         let mut candidates = self.take_waiting(doc)?;
         for raw in changes {
             match gate(&raw) {
@@ -135,10 +137,10 @@ impl Writer<'_> {
         Ok(rows
             .into_iter()
             .filter_map(|(_, row)| {
-                let (flag, raw) = row.split_first()?;
-                gate(raw).ok().map(|change| Candidate {
+                let row = WaitingRow::decode(&row)?;
+                gate(row.raw).ok().map(|change| Candidate {
                     change,
-                    queue: *flag == 1,
+                    queue: row.queue,
                     waited: true,
                 })
             })
@@ -179,9 +181,13 @@ impl Writer<'_> {
             if !candidate.waited {
                 count += 1;
                 bytes += raw.len();
-                let row = [&[u8::from(candidate.queue)], raw].concat();
-                self.rows
-                    .insert(rows::waiting_key(doc, &candidate.change.hash()), Some(row));
+                let row = WaitingRow {
+                    queue: candidate.queue,
+                    since_ms: now_ms(),
+                    raw,
+                };
+                let key = rows::waiting_key(doc, &candidate.change.hash());
+                self.rows.insert(key, Some(row.encode()));
             }
             received.waiting += 1;
             received.missing.push(missing);

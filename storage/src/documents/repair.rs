@@ -8,6 +8,7 @@ use std::path::Path;
 
 use domain::DocId;
 
+use super::waiting::WaitingRow;
 use super::{StoreError, StoreOptions, VaultStore, export, kv_dir, rows};
 use crate::kv::{Kv, KvError, salvage};
 use crate::lock::VaultLock;
@@ -97,8 +98,8 @@ impl VaultStore {
             found.extend(under(saved, &rows::tail_prefix(doc)).cloned());
             found.extend(
                 under(saved, &rows::waiting_prefix(doc))
-                    .filter_map(|row| row.split_first())
-                    .map(|(_, raw)| raw.to_vec()),
+                    .filter_map(|row| WaitingRow::decode(row))
+                    .map(|row| row.raw.to_vec()),
             );
             let mut writer = self.begin();
             let received = writer.adopt(doc, found)?;

@@ -7,7 +7,7 @@
 //! | `m/actor` | actor 16, write counter u64, last change hash 32 |
 //! | `h/` doc 16 | [`Header`] |
 //! | `i/` doc 16, position u64 | raw change of the tail |
-//! | `w/` doc 16, change hash 32 | flag u8 (1 = queue when taken), raw change that waits for a dependency |
+//! | `w/` doc 16, change hash 32 | flags u8 (1 = queue when taken, 2 = a time follows), Unix milliseconds u64, raw change that waits for a dependency |
 //! | `y/` doc 16, BLAKE3 32 | reason length u16, reason, bytes that were set aside |
 //! | `q/` server 16, lseq u64 | doc 16, position u64: a change the server has not acknowledged |
 //! | `o/` server 16 | next lseq u64, count u64 |
