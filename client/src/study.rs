@@ -4,16 +4,13 @@
 use std::collections::BTreeMap;
 
 use domain::queue::{self, Candidate, DailyLimits, Done, Session, Turn};
-use domain::{CardId, CardState, DeckId, UnixMs};
+use domain::{CardId, CardState, DeckId, UnixMs, schedule};
 
 use crate::index::row::DayRow;
 use crate::index::{CardRow, DeckRow, ReadRows, key};
 use crate::vault::{
     Answer, CardShown, Reviewed, StudyCounts, StudySummary, Undone, Vault, VaultError, VaultResult,
 };
-
-/// New cards looked at for each that may be asked today; they stand nearly in the order in which they were made.
-const NEW_LOOKED_AT: usize = 4;
 
 /// A sitting. It borrows nothing: every call takes the vault.
 #[derive(Debug)]
@@ -42,7 +39,7 @@ impl Vault {
                 continue;
             }
             let limits = self.limits_left(id, &deck)?;
-            self.due_candidates(id, &mut candidates)?;
+            self.due_candidates(id, limits.review, &mut candidates)?;
             self.new_candidates(id, limits.new, &mut candidates)?;
             left.insert(id, limits);
         }
@@ -70,28 +67,40 @@ impl Vault {
         }))
     }
 
-    fn due_candidates(&self, deck: DeckId, into: &mut Vec<Candidate>) -> VaultResult<()> {
+    /// The due cards of a deck that the queue may choose: box by box the longest overdue, until there are as many as the day has room
+    /// for and the last due day is complete, because the queue shuffles the cards of one day.
+    fn due_candidates(
+        &self,
+        deck: DeckId,
+        limit: u32,
+        into: &mut Vec<Candidate>,
+    ) -> VaultResult<()> {
         let today = self.today();
-        for entry in self.store().scan(&key::due_of(deck, key::CLASS_DUE)) {
-            let (key, _) = entry?;
-            let Some((due, box_number, card)) = key::read_due(&key) else {
-                continue;
-            };
-            if due.is_some_and(|due| due > today) {
-                break;
+        let bound = into.len().saturating_add(bound(limit));
+        for box_number in 1..=schedule::BOX_COUNT {
+            let mut last = None;
+            for entry in self.store().scan(&key::due_in_box(deck, box_number)) {
+                let (key, _) = entry?;
+                let Some((due, card)) = key::read_due(&key) else {
+                    continue;
+                };
+                if due > today || (into.len() >= bound && last != Some(due)) {
+                    break;
+                }
+                last = Some(due);
+                let state = CardState {
+                    box_number,
+                    due: Some(due),
+                    ..CardState::default()
+                };
+                into.push(Candidate {
+                    card,
+                    deck,
+                    state,
+                    created_at: UnixMs(0),
+                    note: None,
+                });
             }
-            let state = CardState {
-                box_number,
-                due,
-                ..CardState::default()
-            };
-            into.push(Candidate {
-                card,
-                deck,
-                state,
-                created_at: UnixMs(0),
-                note: None,
-            });
         }
         Ok(())
     }
@@ -102,27 +111,20 @@ impl Vault {
         limit: u32,
         into: &mut Vec<Candidate>,
     ) -> VaultResult<()> {
-        let bound = usize::try_from(limit)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(NEW_LOOKED_AT);
         for entry in self
             .store()
             .scan(&key::due_of(deck, key::CLASS_NEW))
-            .take(bound)
+            .take(bound(limit))
         {
             let (key, _) = entry?;
-            let Some((_, _, card)) = key::read_due(&key) else {
+            let Some((created_ms, card)) = key::read_new(&key) else {
                 continue;
             };
-            let Some(row): Option<CardRow> = self.store().read(&key::card(card))? else {
-                continue;
-            };
-            let created_at = UnixMs(row.created_ms);
             into.push(Candidate {
                 card,
                 deck,
                 state: CardState::default(),
-                created_at,
+                created_at: UnixMs(created_ms),
                 note: None,
             });
         }
@@ -138,6 +140,10 @@ impl Vault {
         let shown = row.visible && deck.is_some_and(|deck| deck.visible);
         Ok(shown && !row.suspended && (turn.repeat || row.is_due(self.today())))
     }
+}
+
+fn bound(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 impl StudySession {

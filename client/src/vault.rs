@@ -109,6 +109,7 @@ impl Vault {
         };
         vault.write(|tx| {
             local_state::write(&mut tx.writer, &tx.local);
+            rebuild::note_layout(&mut tx.writer);
             tx.begin_settings()
         })?;
         vault.store.finish()?;

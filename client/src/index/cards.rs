@@ -101,8 +101,10 @@ impl<'a, R: Rows> Indexer<'a, R> {
     /// The place in the order of study.
     fn place(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) {
         let place = |row: &CardRow| {
-            row.can_be_studied()
-                .then(|| key::due(row.deck, row.state.due(), row.state.box_number, card))
+            row.can_be_studied().then(|| match row.state.due() {
+                Some(due) => key::due(row.deck, row.state.box_number, due, card),
+                None => key::new(row.deck, row.created_ms, card),
+            })
         };
         let (old, new) = (old.and_then(place), place(new));
         if old == new {

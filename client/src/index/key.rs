@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `ic` card | `CardRow` |
 //! | `ie` card, row number | events of the card, packed, in order |
-//! | `id` deck, class, due day, box, card | nothing: the cards that can be studied, in order |
+//! | `id` deck, 0, time of making, card | nothing: the new cards that can be studied, in order |
+//! | `id` deck, 1, box, due day, card | nothing: the other cards that can be studied, in order |
 //! | `ik` deck | `DeckRow` |
 //! | `is` deck | `SumRow`: counts and digest of its cards |
 //! | `iy` deck, day | `DayRow`: what was studied that day |
@@ -95,30 +96,55 @@ pub(crate) fn due_of(deck: DeckId, class: u8) -> Key {
     join(b"id", &[deck.as_bytes(), &[class]])
 }
 
-/// Place of a card in the order of study.
-pub(crate) fn due(deck: DeckId, due: Option<Day>, box_number: u8, card: CardId) -> Key {
-    let (class, day) = due.map_or((CLASS_NEW, 0), |day| (CLASS_DUE, day_sorted(day)));
+/// All cards of a deck in one box that have a due day.
+pub(crate) fn due_in_box(deck: DeckId, box_number: u8) -> Key {
+    join(b"id", &[deck.as_bytes(), &[CLASS_DUE, box_number]])
+}
+
+/// Place of a card that was never studied: in the order of making.
+pub(crate) fn new(deck: DeckId, created_ms: i64, card: CardId) -> Key {
+    let made = created_ms.cast_unsigned() ^ (1 << 63);
     join(
         b"id",
         &[
             deck.as_bytes(),
-            &[class],
-            &day.to_be_bytes(),
-            &[box_number],
+            &[CLASS_NEW],
+            &made.to_be_bytes(),
             card.as_bytes(),
         ],
     )
 }
 
-/// Reads back due day, box and card of a key of `due`.
-pub(crate) fn read_due(key: &[u8]) -> Option<(Option<Day>, u8, CardId)> {
-    let (_, rest) = key.split_at_checked(2 + 16)?;
-    let ([class], rest) = rest.split_first_chunk::<1>()?;
-    let (day, rest) = rest.split_first_chunk::<4>()?;
-    let ([box_number], rest) = rest.split_first_chunk::<1>()?;
-    let card = CardId::from_bytes(*rest.first_chunk::<16>()?);
-    let day = (*class == CLASS_DUE).then(|| day_read(u32::from_be_bytes(*day)));
-    Some((day, *box_number, card))
+/// Place of a card with a due day.
+pub(crate) fn due(deck: DeckId, box_number: u8, due: Day, card: CardId) -> Key {
+    join(
+        b"id",
+        &[
+            deck.as_bytes(),
+            &[CLASS_DUE, box_number],
+            &day_sorted(due).to_be_bytes(),
+            card.as_bytes(),
+        ],
+    )
+}
+
+/// Reads back time of making and card of a key of `new`.
+pub(crate) fn read_new(key: &[u8]) -> Option<(i64, CardId)> {
+    let (_, rest) = key.split_at_checked(2 + 16 + 1)?;
+    let (made, card) = rest.split_first_chunk::<8>()?;
+    let made = u64::from_be_bytes(*made) ^ (1 << 63);
+    Some((
+        made.cast_signed(),
+        CardId::from_bytes(card.try_into().ok()?),
+    ))
+}
+
+/// Reads back due day and card of a key of `due`.
+pub(crate) fn read_due(key: &[u8]) -> Option<(Day, CardId)> {
+    let (_, rest) = key.split_at_checked(2 + 16 + 2)?;
+    let (day, card) = rest.split_first_chunk::<4>()?;
+    let day = day_read(u32::from_be_bytes(*day));
+    Some((day, CardId::from_bytes(card.try_into().ok()?)))
 }
 
 /// What was studied in a deck on a day.
@@ -200,29 +226,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn due_keys_sort_new_first_then_by_day_then_by_box() {
+    fn places_sort_new_first_then_by_box_then_by_day() {
         let (deck, card) = (DeckId::from_bytes([1; 16]), CardId::from_bytes([2; 16]));
-        let keys = [
-            due(deck, None, 1, card),
-            due(deck, Some(Day(-3)), 5, card),
-            due(deck, Some(Day(20_000)), 1, card),
-            due(deck, Some(Day(20_000)), 2, card),
-            due(deck, Some(Day(20_001)), 1, card),
-        ];
+        let news = [new(deck, -5, card), new(deck, 1_700_000_000_000, card)];
+        let dues = [
+            (1, Day(-3)),
+            (1, Day(20_000)),
+            (2, Day(-4)),
+            (2, Day(20_001)),
+        ]
+        .map(|(box_number, day)| (due(deck, box_number, day, card), box_number, day));
+        let keys: Vec<Key> = news
+            .iter()
+            .cloned()
+            .chain(dues.iter().map(|(key, ..)| key.clone()))
+            .collect();
         assert!(keys.is_sorted());
-        for (key, day) in
-            keys.iter()
-                .zip([None, Some(-3), Some(20_000), Some(20_000), Some(20_001)])
-        {
-            assert_eq!(
-                read_due(key).map(|(read, _, read_card)| (read, read_card)),
-                Some((day.map(Day), card))
-            );
+        for (key, box_number, day) in &dues {
+            assert_eq!(read_due(key), Some((*day, card)));
+            assert!(key.starts_with(&due_in_box(deck, *box_number)));
+            assert!(key.starts_with(&due_of(deck, CLASS_DUE)));
         }
-        assert!(
-            keys.iter()
-                .all(|key| key.starts_with(&due_of(deck, CLASS_NEW))
-                    ^ key.starts_with(&due_of(deck, CLASS_DUE)))
-        );
+        for (key, made) in news.iter().zip([-5, 1_700_000_000_000]) {
+            assert_eq!(read_new(key), Some((made, card)));
+            assert!(key.starts_with(&due_of(deck, CLASS_NEW)));
+        }
     }
 }

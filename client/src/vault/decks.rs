@@ -91,10 +91,7 @@ impl Vault {
         let mut due = 0;
         for entry in self.store.scan(&key::due_of(deck, key::CLASS_DUE)) {
             let (key, _) = entry?;
-            match key::read_due(&key) {
-                Some((Some(day), ..)) if day > today => break,
-                _ => due += 1,
-            }
+            due += u64::from(key::read_due(&key).is_some_and(|(day, _)| day <= today));
         }
         Ok(due)
     }

@@ -28,6 +28,15 @@ type Change = (Vec<u8>, Option<Vec<u8>>);
 /// Marks a rebuild that was begun, so that the next open finishes it.
 const MARK: &str = "rebuilding";
 
+/// The layout of the index, and where a vault notes it: one of another layout is made again.
+const LAYOUT: u8 = 2;
+const LAYOUT_KEY: &str = "index_layout";
+
+/// Notes that the index has the present layout.
+pub(crate) fn note_layout<R: Rows>(rows: &mut R) {
+    rows.write(key::local(LAYOUT_KEY), &LAYOUT);
+}
+
 impl Vault {
     /// Makes the index again from the documents and the journal.
     ///
@@ -61,15 +70,18 @@ impl Vault {
         }
         self.write(|tx| {
             tx.writer.set(key::local(MARK), None);
+            note_layout(&mut tx.writer);
             Ok(())
         })?;
         self.settings = std::sync::Arc::new(computed.settings);
         Ok(())
     }
 
-    /// Finishes a rebuild that was cut off, and makes the index again when a file of it is lost.
+    /// Finishes a rebuild that was cut off, and makes the index again when a file of it is lost or its layout is another.
     pub(crate) fn resume_rebuild(&mut self) -> VaultResult<()> {
-        if self.store.derived_lost() || self.store.row(&key::local(MARK))?.is_some() {
+        let layout: Option<u8> = self.store.read(&key::local(LAYOUT_KEY))?;
+        let cut_off = self.store.row(&key::local(MARK))?.is_some();
+        if cut_off || self.store.derived_lost() || layout != Some(LAYOUT) {
             self.rebuild_index()
         } else {
             Ok(())
@@ -87,7 +99,16 @@ impl Vault {
                 Err(why) => computed.unreadable.push((document, why.to_string())),
             }
         }
-        readings.push(Reading::Events(self.journal()?));
+        let mut events = self.journal()?;
+        readings.retain_mut(|reading| match reading {
+            Reading::Events(found) => {
+                events.append(found);
+                false
+            }
+            _ => true,
+        });
+        // All events of a card at once: a card's row is made once, however many segments it was answered in.
+        computed.take(Reading::Events(events))?;
         readings.sort_by_key(order);
         readings
             .into_iter()
@@ -159,14 +180,15 @@ impl Computed {
                 let mut index = Indexer::new(&mut self.rows, &epochs);
                 cards.iter().try_for_each(|card| index.card(card, page))?;
             }
-            Reading::Events(events) => {
+            Reading::Events(mut events) => {
                 self.events += count(events.len());
-                let epochs = self.settings.epochs();
-                let mut index = Indexer::new(&mut self.rows, &epochs);
-                let by_card = refresh::by_card(events);
-                by_card
-                    .into_iter()
-                    .try_for_each(|(card, events)| index.events(card, events))?;
+                events.sort_unstable_by_key(|event| (event.card, event.id));
+                let mut index = Indexer::new(&mut self.rows, &[]);
+                for of_card in events.chunk_by(|a, b| a.card == b.card) {
+                    if let Some(first) = of_card.first() {
+                        index.events(first.card, of_card.iter().copied())?;
+                    }
+                }
             }
             Reading::Nothing => {}
         }
@@ -206,14 +228,13 @@ impl Computed {
     }
 }
 
-/// Settings first, because they say how cards are folded; cards before events, so that each card is folded once more only.
+/// Settings first, because they say how cards are folded. Events were taken before: no card is there yet that they would fold.
 fn order(reading: &Reading) -> u8 {
     match reading {
         Reading::Settings(_) => 0,
         Reading::Deck(..) => 1,
         Reading::Cards(..) => 2,
-        Reading::Events(_) => 3,
-        Reading::Nothing => 4,
+        Reading::Events(_) | Reading::Nothing => 3,
     }
 }
 
