@@ -90,7 +90,7 @@ def measure(peer, work, seconds):
 
 
 def report(measured):
-    headings = ["another user's sync, nothing to do", "median ms", "p99 ms", "slowest ms", "guesses answered a second"]
+    headings = ["another user's sync, nothing to do", "median ms", "p99 ms", "slowest ms", "answers to the guessers in all"]
     rows = []
     for name, quiet, disturbed, answers in measured:
         for label, values in (("alone", quiet), ("beside the guessers", disturbed)):
