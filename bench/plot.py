@@ -59,7 +59,7 @@ def report(work, sizes, path):
         print(f"The chart is in {path}.\n")
 
 
-WIDTH, HEIGHT, LEFT, TOP, GAP = 360, 240, 64, 44, 84
+WIDTH, HEIGHT, LEFT, TOP, GAP = 360, 240, 76, 44, 84
 
 
 def charts(measured):
