@@ -37,7 +37,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use client::SharedVault;
 
 use desk::{Desk, Place};
-use failure::{Failure, Kind, Outcome};
+use failure::{Failure, Outcome};
 use screen::Screen;
 use terminal::{OwnTerminal, Terminal};
 use typed::Typed;
@@ -135,18 +135,14 @@ fn own(typed: &Typed, place: &Place, terminal: &Arc<OwnTerminal>) -> Outcome<u8>
 
 /// Carries a command out that was typed in another process, and returns the exit code for that one.
 fn run_for_guest(
-    words: Vec<OsString>,
+    typed: &Typed,
     place: Place,
     vault: Arc<SharedVault>,
     terminal: Arc<dyn Terminal>,
 ) -> u8 {
-    // The same version understood it there.
-    let Ok(typed) = Typed::read(words) else {
-        return Kind::Usage.exit_code();
-    };
     let mut screen = Screen::new(typed.manner(), terminal);
     let desk = Desk::of_guest(place, typed.who(), vault, &mut screen);
-    let ended = carry_out(&typed, desk);
+    let ended = carry_out(typed, desk);
     ended.map_or_else(
         |failure| {
             screen.failure(&failure);

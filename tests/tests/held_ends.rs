@@ -137,13 +137,13 @@ fn a_watch_beside_a_study_goes_on_after_it() {
     phone.register(&server.url(), "ada");
     let mut study = holder(&phone);
     let mut watch = phone.start_reading(&["sync", "--watch"]);
-    until_settled(&mut watch);
-    phone.run(&["sync"]).ok();
+    until_connected(&mut watch);
     study.say(b"q\n");
     study.finish().ok();
     // It has taken the vault over.
-    until_settled(&mut watch);
+    until_connected(&mut watch);
     phone.run(&["sync"]).ok();
+    until_connected(&mut watch);
     watch.interrupt();
     assert_eq!(watch.finish().code, 130);
 }
@@ -266,9 +266,10 @@ fn holder(device: &Device) -> Running {
     study
 }
 
-fn until_settled(watch: &mut Running) {
+/// Each session says once that it has connected.
+fn until_connected(watch: &mut Running) {
     while let Some(line) = watch.line() {
-        if line.contains("settled") {
+        if line.contains("\"connected\"") {
             return;
         }
     }

@@ -20,6 +20,7 @@ use super::{ASK_BYTES_MAX, ASK_MAX, FRAME_BYTES_MAX, OUTPUT_BYTES_MAX, WRITE_POL
 use crate::cli::desk::Place;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::terminal::{Stop, Stream, Terminal};
+use crate::cli::typed::Typed;
 
 type Input = io::Result<Zeroizing<Vec<u8>>>;
 
@@ -48,6 +49,8 @@ pub(crate) struct GuestTerminal {
     line: Arc<Line>,
     inputs: Mutex<Receiver<Input>>,
     started: AtomicBool,
+    /// The command goes on for ever: its caller takes the vault over when this process ends.
+    goes_on: bool,
     may_colour: bool,
     terminals: [bool; 3],
 }
@@ -94,6 +97,13 @@ fn carry_out(
     vault: Arc<SharedVault>,
     ask: Ask,
 ) -> io::Result<()> {
+    if let Some(zone) = &ask.zone {
+        client::work_in_zone(zone);
+    }
+    let words = ask.words.into_iter();
+    let words = words.map(|word| OsString::from_vec(word.into())).collect();
+    // The same version understood it there.
+    let typed = Typed::read(words).map_err(io::Error::other)?;
     let line = Arc::new(Line {
         sender: Arc::clone(sender),
         deaf: AtomicBool::new(false),
@@ -109,23 +119,19 @@ fn carry_out(
         line,
         inputs: Mutex::new(inputs),
         started: AtomicBool::new(false),
+        goes_on: typed.goes_on(),
         may_colour: ask.may_colour,
         terminals: ask.terminals,
     };
-    if let Some(zone) = &ask.zone {
-        client::work_in_zone(zone);
-    }
     let path = |bytes: minicbor::bytes::ByteVec| PathBuf::from(OsString::from_vec(bytes.into()));
     let place = Place {
         home: path(ask.home),
         folder: ask.folder.map(path),
     };
-    let words = ask.words.into_iter();
-    let words = words.map(|word| OsString::from_vec(word.into())).collect();
     let terminal = Arc::new(terminal);
-    let code = crate::cli::run_for_guest(words, place, vault, Arc::clone(&terminal) as _);
-    let ended = if terminal.is_unstarted() {
-        // The caller learns by the bare end that nothing was done, and does it itself.
+    let code = crate::cli::run_for_guest(&typed, place, vault, Arc::clone(&terminal) as _);
+    let ended = if terminal.is_given_back() {
+        // The caller learns by the bare end that it may do the command itself.
         Ok(())
     } else {
         sender.send(&FromHolder::End(code))
@@ -185,9 +191,9 @@ impl GuestTerminal {
         self.line.ended.load(Ordering::SeqCst)
     }
 
-    /// Whether the command was kept from beginning.
-    fn is_unstarted(&self) -> bool {
-        self.has_ended() && !self.started.load(Ordering::SeqCst)
+    /// Whether the caller may do the command itself: it was kept from beginning, or goes on for ever.
+    fn is_given_back(&self) -> bool {
+        self.has_ended() && (self.goes_on || !self.started.load(Ordering::SeqCst))
     }
 }
 
@@ -218,7 +224,7 @@ impl Terminal for GuestTerminal {
     }
 
     fn write_err(&self, bytes: &[u8]) {
-        if self.is_unstarted() {
+        if self.is_given_back() {
             return;
         }
         for part in bytes.chunks(OUTPUT_BYTES_MAX) {
