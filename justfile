@@ -47,6 +47,15 @@ soak minutes="10":
     cargo build --release --locked -p client -p server --bins
     MEMORYVAULT_BINARIES={{CARGO_TARGET_DIR}}/release cargo run --release --locked -p tests --example soak -- {{minutes}}
 
+# cargo-fuzz's targets, each for so long (cargo install cargo-fuzz --locked); what they grow and find stays in fuzz/
+fuzz seconds="60":
+    fuzz/run.sh {{seconds}}
+
+# What one account's misuse of a server costs another account
+misuse *rounds:
+    cargo build --release --locked -p server --bins
+    MEMORYVAULT_BINARIES={{CARGO_TARGET_DIR}}/release cargo run --release --locked -p tests --example misuse -- {{rounds}}
+
 # Two devices, a server and 193 cards
 demo:
     ./demo.sh
