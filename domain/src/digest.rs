@@ -9,6 +9,7 @@ use crate::document::deck::DeckView;
 use crate::document::settings::TagView;
 use crate::event::Event;
 use crate::id::TagId;
+use crate::item::Item;
 use crate::schedule::CardState;
 
 const CARD_CONTEXT: &str = "memoryvault 2025 card digest v1";
@@ -56,11 +57,23 @@ pub fn card_digest<'a>(
     events: impl IntoIterator<Item = &'a Event>,
     state: &CardState,
 ) -> CardDigest {
+    let stored = |items: &[Item]| items.iter().map(Item::to_json).collect::<Vec<_>>();
+    let (front, back) = (stored(&card.front), stored(&card.back));
+    card_digest_of(card, [&front, &back], events, state)
+}
+
+/// As [`card_digest`], for whoever has the items of both sides as they are stored.
+pub fn card_digest_of<'a>(
+    card: &CardView,
+    sides: [&[String]; 2],
+    events: impl IntoIterator<Item = &'a Event>,
+    state: &CardState,
+) -> CardDigest {
     let mut hash = Writer::new(CARD_CONTEXT);
     hash.bytes(card.id.as_bytes());
     hash.bytes(card.deck.as_bytes());
-    for side in [&card.front, &card.back] {
-        hash.list(side, |hash, item| hash.bytes(item.to_json().as_bytes()));
+    for side in sides {
+        hash.list(side, |hash, item| hash.bytes(item.as_bytes()));
     }
     hash.list(&card.tags, |hash, tag| hash.bytes(tag.as_bytes()));
     hash.number(card.created_at.0.cast_unsigned());

@@ -9,7 +9,7 @@
 //!
 //! Documents are loaded, saved and synchronised by `storage`; which ones there are is `client`'s to know.
 
-use automerge::{AutomergeError, ROOT, ReadDoc, transaction::Transactable};
+use automerge::{AutomergeError, ROOT, transaction::Transactable};
 
 use crate::event::EventError;
 use crate::id::{CardId, TagId};
@@ -24,11 +24,13 @@ pub mod settings;
 
 mod alive;
 mod node;
+mod source;
 mod touched;
 
+pub use source::Source;
 pub use touched::{Touched, touched};
 
-const KIND: &str = "kind";
+pub(crate) const KIND: &str = "kind";
 const VERSION: &str = "v";
 /// The schema this version writes. Later ones may only add keys, so every version reads every other.
 const SCHEMA_VERSION: u64 = 1;
@@ -126,16 +128,16 @@ pub enum EditError {
 }
 
 /// The kind of the document, if it is one of ours.
-pub fn kind<D: ReadDoc>(doc: &D) -> Option<DocKind> {
-    node::all(doc, &ROOT, KIND)
+pub fn kind<D: Source>(doc: &D) -> Option<DocKind> {
+    doc.nodes_at(&ROOT, KIND)
         .iter()
         .find_map(node::Node::as_str)
         .and_then(DocKind::from_name)
 }
 
 /// The different values that stand for the kind; more than one when a document was tampered with.
-pub(crate) fn kind_values<D: ReadDoc>(doc: &D) -> Vec<String> {
-    let nodes = node::all(doc, &ROOT, KIND);
+pub(crate) fn kind_values<D: Source>(doc: &D) -> Vec<String> {
+    let nodes = doc.nodes_at(&ROOT, KIND);
     let mut values: Vec<String> = nodes
         .iter()
         .map(|node| node.as_str().unwrap_or_default().to_owned())

@@ -10,9 +10,13 @@ mod cursor;
 mod ops;
 
 mod graph;
+mod plain;
 mod schema;
 
 pub use chunk::travelling;
 pub use gate::{GateError, GatedChange, gate};
+pub(crate) use plain::{Body as PlainBody, Entry as PlainEntry, Value as PlainValue};
+
 pub use graph::{ChangeMeta, GraphError, GraphView, Verdict, check as check_graph};
+pub use plain::Plain;
 pub use schema::{SchemaError, check as check_schema};

@@ -48,6 +48,12 @@ pub const CHANGE_MESSAGE_BYTES_MAX: u64 = 4 * 1024;
 pub const CHANGE_COLUMNS_MAX: u64 = 32;
 /// Strings of a run-length column, written out: 107 bytes can otherwise stand for gigabytes.
 pub const CHANGE_EXPANDED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Operations of a document that is read without Automerge: a page of a thousand cards has about 10 000, and runs stand for many in few bytes.
+pub const PLAIN_OPS_MAX: u64 = 200_000;
+/// Elements of a list in a document that is read without Automerge: far more than a side has items.
+pub const PLAIN_LIST_MAX: usize = 1_024;
+/// Commit times, in seconds, of a document that is read without Automerge: about 35 000 years, so that differences stay small.
+pub const PLAIN_TIME_S_MAX: i64 = 1 << 40;
 /// Sequence number of a change: no actor writes four thousand million of them, and Automerge panics on 10^12.
 pub const SEQ_MAX: u64 = 1 << 32;
 /// Operation counter. Near 2^32 Automerge refuses every further edit of the document, whoever makes it.

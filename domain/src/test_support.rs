@@ -267,7 +267,8 @@ fn wrong_numbers() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn sleb(mut number: i64) -> Vec<u8> {
+/// A number as a signed LEB128.
+pub fn sleb(mut number: i64) -> Vec<u8> {
     let mut out = Vec::new();
     loop {
         let [low, ..] = number.to_le_bytes();

@@ -2,9 +2,10 @@
 //! the editing device's entry, a deletion removes the entries it has seen. So an edit made without knowledge of the
 //! deletion keeps the thing, and a deletion made after seeing the edit deletes it.
 
-use automerge::{ObjId, ObjType, ReadDoc, transaction::Transactable};
+use automerge::{ObjId, ObjType, transaction::Transactable};
 
 use crate::document::EditError;
+use crate::document::Source;
 use crate::document::node::{Fields, int};
 use crate::id::DeviceId;
 
@@ -13,8 +14,8 @@ pub(crate) const ALIVE: &str = "alive";
 pub(crate) const FIRST: i64 = 1;
 
 /// Whether anything keeps the thing alive whose fields these are.
-pub(crate) fn is_alive<D: ReadDoc>(doc: &D, fields: &Fields) -> bool {
-    fields.maps(ALIVE).iter().any(|map| doc.length(map) > 0)
+pub(crate) fn is_alive<D: Source>(doc: &D, fields: &Fields) -> bool {
+    fields.maps(ALIVE).iter().any(|map| doc.size(map) > 0)
 }
 
 /// Marks the thing in `maps` as wanted by this device; call it with every edit.

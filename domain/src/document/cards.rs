@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use automerge::{ObjId, ROOT, ReadDoc};
+use automerge::{ObjId, ROOT};
 
+use crate::document::Source;
 use crate::document::alive;
 use crate::document::conflict::{Conflict, Place, Side};
-use crate::document::node::{Fields, Node, distinct_texts, maps_of, read_list};
+use crate::document::node::{Fields, Node, distinct_texts, maps_of};
 use crate::id::{CardId, DeckId, TagId};
 use crate::item::Item;
 use crate::time::UnixMs;
@@ -77,7 +78,7 @@ pub struct PageView {
 }
 
 /// Reads a whole page.
-pub fn read<D: ReadDoc>(doc: &D) -> PageView {
+pub fn read<D: Source>(doc: &D) -> PageView {
     let root = Fields::read(doc, &[ROOT]);
     let deck = page_deck(&root);
     let mut view = PageView {
@@ -98,24 +99,24 @@ pub fn read<D: ReadDoc>(doc: &D) -> PageView {
 }
 
 /// Reads one card of a page.
-pub fn read_card<D: ReadDoc>(doc: &D, id: CardId) -> Option<CardView> {
+pub fn read_card<D: Source>(doc: &D, id: CardId) -> Option<CardView> {
     let deck = page_deck(&Fields::read(doc, &[ROOT]))?;
     let maps = find(doc, id);
     (!maps.is_empty()).then(|| read_maps(doc, id, deck, &maps))
 }
 
 /// How many cards the page holds, deleted ones too.
-pub fn count<D: ReadDoc>(doc: &D) -> usize {
-    roots(doc).iter().map(|map| doc.length(map)).sum()
+pub fn count<D: Source>(doc: &D) -> usize {
+    roots(doc).iter().map(|map| doc.size(map)).sum()
 }
 
 /// The maps in which cards stand, winner first.
-fn roots<D: ReadDoc>(doc: &D) -> Vec<ObjId> {
+fn roots<D: Source>(doc: &D) -> Vec<ObjId> {
     maps_at(doc, &ROOT, CARDS)
 }
 
 /// The maps that stand for this card, winner first.
-fn find<D: ReadDoc>(doc: &D, id: CardId) -> Vec<ObjId> {
+fn find<D: Source>(doc: &D, id: CardId) -> Vec<ObjId> {
     let key = id.to_string();
     roots(doc)
         .iter()
@@ -124,15 +125,15 @@ fn find<D: ReadDoc>(doc: &D, id: CardId) -> Vec<ObjId> {
 }
 
 /// The maps at one key, winner first, without reading what stands beside it: a page holds a thousand cards.
-fn maps_at<D: ReadDoc>(doc: &D, map: &ObjId, key: &str) -> Vec<ObjId> {
-    maps_of(&crate::document::node::all(doc, map, key))
+fn maps_at<D: Source>(doc: &D, map: &ObjId, key: &str) -> Vec<ObjId> {
+    maps_of(&doc.nodes_at(map, key))
 }
 
 fn page_deck(root: &Fields) -> Option<DeckId> {
     root.str(DECK)?.parse().ok()
 }
 
-fn read_maps<D: ReadDoc>(doc: &D, id: CardId, page_deck: DeckId, maps: &[ObjId]) -> CardView {
+fn read_maps<D: Source>(doc: &D, id: CardId, page_deck: DeckId, maps: &[ObjId]) -> CardView {
     let fields = Fields::read(doc, maps);
     let tags = Fields::read(doc, &fields.maps(TAGS));
     let mut conflicts = Vec::new();
@@ -173,17 +174,17 @@ fn read_maps<D: ReadDoc>(doc: &D, id: CardId, page_deck: DeckId, maps: &[ObjId])
 }
 
 /// The elements of a side: of the first list that has any.
-fn read_side<D: ReadDoc>(doc: &D, fields: &Fields, side: Side) -> Vec<Vec<Node>> {
+fn read_side<D: Source>(doc: &D, fields: &Fields, side: Side) -> Vec<Vec<Node>> {
     side_list(doc, fields, side)
-        .map(|list| read_list(doc, &list))
+        .map(|list| doc.elements(&list))
         .unwrap_or_default()
 }
 
-fn side_list<D: ReadDoc>(doc: &D, fields: &Fields, side: Side) -> Option<ObjId> {
+fn side_list<D: Source>(doc: &D, fields: &Fields, side: Side) -> Option<ObjId> {
     let lists = fields.lists(side.name());
     lists
         .iter()
-        .find(|list| doc.length(*list) > 0)
+        .find(|list| doc.size(list) > 0)
         .or(lists.first())
         .cloned()
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use automerge::{ObjType, ROOT, ReadDoc, transaction::Transactable};
+use automerge::{ObjType, ROOT, transaction::Transactable};
 
+use crate::document::Source;
 use crate::document::conflict::{Conflict, Place};
 use crate::document::node::Fields;
 use crate::document::{DocKind, EditError, alive, begin, check_name, check_text};
@@ -62,7 +63,7 @@ pub fn create<T: Transactable>(
 }
 
 /// Reads the deck `id` from its document.
-pub fn read<D: ReadDoc>(doc: &D, id: DeckId) -> DeckView {
+pub fn read<D: Source>(doc: &D, id: DeckId) -> DeckView {
     let fields = Fields::read(doc, &[ROOT]);
     let pages = Fields::read(doc, &fields.maps(PAGES));
     let parsed: BTreeSet<DocId> = pages.keys().filter_map(|key| key.parse().ok()).collect();

@@ -3,6 +3,7 @@
 
 use automerge::{ROOT, ReadDoc, ScalarValue, transaction::Transactable};
 
+use crate::document::Source;
 use crate::document::node::{Fields, Node};
 use crate::document::{DocKind, EditError, KIND, VERSION, begin};
 use crate::event::Event;
@@ -40,8 +41,8 @@ pub fn create<T: Transactable>(
 }
 
 /// How many more events the segment takes.
-pub fn room<D: ReadDoc>(doc: &D) -> usize {
-    let held = doc.length(ROOT).saturating_sub(OWN_KEYS.len());
+pub fn room<D: Source>(doc: &D) -> usize {
+    let held = doc.size(&ROOT).saturating_sub(OWN_KEYS.len());
     limit::SEGMENT_EVENTS_MAX.saturating_sub(held)
 }
 
@@ -61,7 +62,7 @@ pub fn append<T: Transactable>(tx: &mut T, events: &[Event]) -> Result<(), EditE
 }
 
 /// Reads a segment.
-pub fn read<D: ReadDoc>(doc: &D) -> EventsView {
+pub fn read<D: Source>(doc: &D) -> EventsView {
     let fields = Fields::read(doc, &[ROOT]);
     let mut view = EventsView {
         device: fields.str(DEVICE).and_then(|text| text.parse().ok()),

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{ObjId, ObjType, ReadDoc, ScalarValue, ScalarValueRef, Value, ValueRef};
+use automerge::{ObjId, ObjType, ScalarValue, ScalarValueRef, Value, ValueRef};
+
+use crate::document::Source;
 
 /// One value of a key or list element.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Node {
+pub enum Node {
     /// A nested map.
     Map(ObjId),
     /// A nested list.
@@ -26,7 +28,7 @@ impl Node {
         }
     }
 
-    fn new(value: &Value<'_>, id: ObjId) -> Self {
+    pub(super) fn new(value: &Value<'_>, id: ObjId) -> Self {
         match value {
             Value::Object(ObjType::Map) => Self::Map(id),
             Value::Object(ObjType::List) => Self::List(id),
@@ -35,7 +37,7 @@ impl Node {
         }
     }
 
-    fn from_ref(value: ValueRef<'_>, id: impl FnOnce() -> ObjId) -> Self {
+    pub(super) fn from_ref(value: ValueRef<'_>, id: impl FnOnce() -> ObjId) -> Self {
         match value {
             ValueRef::Object(ObjType::Map) => Self::Map(id()),
             ValueRef::Object(ObjType::List) => Self::List(id()),
@@ -70,20 +72,15 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    pub(crate) fn read<D: ReadDoc>(doc: &D, maps: &[ObjId]) -> Self {
+    pub(crate) fn read<D: Source>(doc: &D, maps: &[ObjId]) -> Self {
         let mut nodes_by_key: BTreeMap<String, Vec<Node>> = BTreeMap::new();
         for map in maps {
-            for entry in doc.map_range(map, ..) {
-                let nodes = nodes_by_key
-                    .entry(entry.key.clone().into_owned())
-                    .or_default();
-                if entry.conflict {
-                    nodes.extend(all(doc, map, entry.key.as_ref()));
-                } else {
-                    let id = || entry.id();
-                    nodes.push(Node::from_ref(entry.value.clone(), id));
+            doc.each_entry(map, |key, nodes| match nodes_by_key.get_mut(key) {
+                Some(held) => held.extend(nodes),
+                None => {
+                    nodes_by_key.insert(key.to_owned(), nodes);
                 }
-            }
+            });
         }
         Self { nodes_by_key }
     }
@@ -137,20 +134,6 @@ impl Fields {
     }
 }
 
-/// The elements of a list, each with all its values, winner first.
-pub(crate) fn read_list<D: ReadDoc>(doc: &D, list: &ObjId) -> Vec<Vec<Node>> {
-    doc.list_range(list, ..)
-        .map(|element| {
-            if element.conflict {
-                all(doc, list, element.index)
-            } else {
-                let id = || element.id();
-                vec![Node::from_ref(element.value.clone(), id)]
-            }
-        })
-        .collect()
-}
-
 pub(crate) fn maps_of(nodes: &[Node]) -> Vec<ObjId> {
     let map = |node: &Node| match node {
         Node::Map(id) => Some(id.clone()),
@@ -175,19 +158,4 @@ pub(crate) fn int(node: &Node) -> Option<i64> {
         Node::Scalar(ScalarValue::Uint(number)) => i64::try_from(*number).ok(),
         _ => None,
     }
-}
-
-/// Automerge lists conflicting values in ascending order; the last one is what `get` shows.
-pub(crate) fn all<D: ReadDoc, P: Into<automerge::Prop>>(
-    doc: &D,
-    obj: &ObjId,
-    prop: P,
-) -> Vec<Node> {
-    // The only error is an object that is not there, and this one was just read.
-    let values = doc.get_all(obj, prop).unwrap_or_default();
-    values
-        .into_iter()
-        .rev()
-        .map(|(value, id)| Node::new(&value, id))
-        .collect()
 }

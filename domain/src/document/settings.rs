@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{ROOT, ReadDoc};
+use automerge::ROOT;
 
+use crate::document::Source;
 use crate::document::node::{Fields, Node, distinct_texts, maps_of};
 use crate::id::{DeviceId, TagId};
 use crate::schedule::Epoch;
@@ -56,7 +57,7 @@ pub struct SettingsView {
 }
 
 /// Reads the settings.
-pub fn read<D: ReadDoc>(doc: &D) -> SettingsView {
+pub fn read<D: Source>(doc: &D) -> SettingsView {
     let root = Fields::read(doc, &[ROOT]);
     let figure = |key| root.int(key).and_then(|number| u32::try_from(number).ok());
     let mut view = SettingsView {
@@ -99,7 +100,7 @@ pub fn read<D: ReadDoc>(doc: &D) -> SettingsView {
     view
 }
 
-fn read_tag<D: ReadDoc>(doc: &D, nodes: &[Node]) -> Option<TagView> {
+fn read_tag<D: Source>(doc: &D, nodes: &[Node]) -> Option<TagView> {
     let fields = Fields::read(doc, &maps_of(nodes));
     Some(TagView {
         name: fields.str(NAME)?.to_owned(),

@@ -25,13 +25,25 @@ pub(crate) fn hash(body: &[u8]) -> ChangeHash {
 }
 
 /// An uncompressed chunk around a body, its checksum right.
+#[cfg(any(test, feature = "test-support"))]
 pub(crate) fn of(body: &[u8]) -> Vec<u8> {
-    let mut chunk = MAGIC.to_vec();
-    chunk.extend(hash(body).as_bytes().iter().take(4));
+    with_hash(&hash(body), body)
+}
+
+/// An uncompressed chunk around a body whose hash is known.
+pub(crate) fn with_hash(hash: &ChangeHash, body: &[u8]) -> Vec<u8> {
+    let mut chunk = Vec::with_capacity(body.len() + 16);
+    chunk.extend(MAGIC);
+    chunk.extend(hash.as_bytes().iter().take(4));
     chunk.push(PLAIN);
     chunk.extend(uleb(length(body)));
     chunk.extend(body);
     chunk
+}
+
+/// The body of an uncompressed chunk.
+pub(crate) fn plain_body(chunk: &[u8]) -> Option<&[u8]> {
+    split_plain(chunk).map(|(_, body)| body)
 }
 
 /// A change in the form in which it travels: deflated, as Automerge does it, when that is shorter. The hash stays. Anything
@@ -48,7 +60,13 @@ pub fn travelling(change: Vec<u8>) -> Vec<u8> {
 
 /// The deflated form of a plain chunk.
 pub(crate) fn deflated(change: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = Cursor::new(change);
+    let (checksum, body) = split_plain(change)?;
+    Some(deflated_of(&checksum, &squeeze(body)))
+}
+
+/// Checksum and body of an uncompressed chunk.
+fn split_plain(chunk: &[u8]) -> Option<([u8; 4], &[u8])> {
+    let mut rest = Cursor::new(chunk);
     let magic: [u8; 4] = rest.array().ok()?;
     let checksum: [u8; 4] = rest.array().ok()?;
     let [kind] = rest.array().ok()?;
@@ -57,7 +75,7 @@ pub(crate) fn deflated(change: &[u8]) -> Option<Vec<u8>> {
     if magic != MAGIC || kind != PLAIN || !rest.is_empty() {
         return None;
     }
-    Some(deflated_of(&checksum, &squeeze(body)))
+    Some((checksum, body))
 }
 
 /// A deflated chunk around what is deflated already.

@@ -1,11 +1,12 @@
 //! The columns of a change: run-length coded, so that few bytes can stand for very many operations. Each decoder hands out
-//! one value at a time and holds one run; whoever walks them decides how many values it asks for.
+//! one value at a time and holds one run; whoever walks them decides how many values it asks for. Each also knows whether
+//! its runs are the ones Automerge would write for the same values: only then do the bytes survive being written again.
 
 use crate::intake::GateError;
 use crate::intake::cursor::Cursor;
 
 /// A value as it stands in a run-length column.
-pub(super) trait Element<'a>: Copy {
+pub(super) trait Element<'a>: Copy + PartialEq {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, GateError>;
 }
 
@@ -41,6 +42,9 @@ pub(super) struct Column<'a, T> {
     cursor: Cursor<'a>,
     run: Run<T>,
     left: u64,
+    /// The value handed out last.
+    last: Option<Option<T>>,
+    canonical: bool,
 }
 
 impl<'a, T: Element<'a>> Column<'a, T> {
@@ -52,6 +56,8 @@ impl<'a, T: Element<'a>> Column<'a, T> {
             cursor,
             run: Run::Same(None),
             left: 0,
+            last: None,
+            canonical: true,
         }
     }
 
@@ -66,8 +72,23 @@ impl<'a, T: Element<'a>> Column<'a, T> {
         self.left = self.left.saturating_sub(1);
         match self.run {
             Run::Same(value) => Ok(value),
-            Run::Literal => T::read(&mut self.cursor).map(Some),
+            Run::Literal => {
+                let value = Some(T::read(&mut self.cursor)?);
+                self.follow(value);
+                Ok(value)
+            }
         }
+    }
+
+    /// Whether what was read so far is as Automerge writes it: equal neighbours in one run, the others in one literal.
+    pub(super) const fn is_canonical(&self) -> bool {
+        self.canonical
+    }
+
+    /// Notes a value or a run of it that begins behind another.
+    fn follow(&mut self, value: Option<T>) {
+        self.canonical &= self.last != Some(value);
+        self.last = Some(value);
     }
 
     /// The next value of a column in which every operation has one.
@@ -111,13 +132,19 @@ impl<'a, T: Element<'a>> Column<'a, T> {
         if length == 0 {
             self.left = self.cursor.uleb()?;
             self.run = Run::Same(None);
+            // Without any value there would be no column.
+            self.canonical &= !(self.last.is_none() && self.cursor.is_empty());
+            self.follow(None);
+        } else if length > 0 {
+            self.left = length.unsigned_abs();
+            let value = Some(T::read(&mut self.cursor)?);
+            self.run = Run::Same(value);
+            self.canonical &= length > 1;
+            self.follow(value);
         } else {
             self.left = length.unsigned_abs();
-            self.run = if length > 0 {
-                Run::Same(Some(T::read(&mut self.cursor)?))
-            } else {
-                Run::Literal
-            };
+            self.canonical &= !matches!(self.run, Run::Literal);
+            self.run = Run::Literal;
         }
         if self.left == 0 {
             Err(GateError::Malformed(self.name))
@@ -156,6 +183,10 @@ impl<'a> DeltaColumn<'a> {
     pub(super) fn finish(&self) -> Result<(), GateError> {
         self.differences.finish()
     }
+
+    pub(super) const fn is_canonical(&self) -> bool {
+        self.differences.canonical
+    }
 }
 
 /// A column of yes and no: lengths of runs, beginning with no.
@@ -180,6 +211,10 @@ impl<'a> BoolColumn<'a> {
             begun: false,
             left: 0,
         }
+    }
+
+    pub(super) const fn is_absent(&self) -> bool {
+        self.absent
     }
 
     pub(super) fn next(&mut self) -> Result<bool, GateError> {

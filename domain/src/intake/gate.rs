@@ -7,7 +7,7 @@ use crate::id::{ActorId, ChangeHash};
 use crate::intake::ChangeMeta;
 use crate::intake::chunk::{self, DEFLATED, MAGIC, PLAIN};
 use crate::intake::cursor::Cursor;
-use crate::intake::ops::{self, ColumnBytes, Frame};
+use crate::intake::ops::{self, ColumnBytes, Frame, Op};
 use crate::limit;
 
 /// A change whose bytes have passed the gate: one chunk, whole, its checksum right, every number within bounds.
@@ -17,6 +17,8 @@ pub struct GatedChange {
     meta: ChangeMeta,
     ops: u64,
     time_s: i64,
+    others: Vec<ActorId>,
+    canonical: bool,
     raw: Vec<u8>,
     inflated: Option<Vec<u8>>,
 }
@@ -94,14 +96,30 @@ pub fn gate(raw: &[u8]) -> Result<GatedChange, GateError> {
     if !hash.as_bytes().starts_with(&checksum) {
         return Err(GateError::Checksum);
     }
-    let parsed = parse_body(body)?;
+    let head = parse_head(body)?;
+    let walked = ops::walk(&head.columns, head.frame, |_| {})?;
+    let next_op = positive(
+        "next operation",
+        head.frame.start_op + walked.ops,
+        limit::OP_MAX,
+    )?;
     Ok(GatedChange {
         hash,
-        meta: parsed.meta,
-        ops: parsed.ops,
-        time_s: parsed.time_s,
+        canonical: head.canonical && walked.canonical,
+        meta: ChangeMeta {
+            actor: head.actor,
+            seq: head.seq,
+            start_op: head.frame.start_op,
+            max_op: next_op - 1,
+            deps: head.deps,
+        },
+        ops: walked.ops,
+        time_s: head.time_s,
+        others: head.others,
+        inflated: inflated
+            .as_deref()
+            .map(|body| chunk::with_hash(&hash, body)),
         raw: raw.to_vec(),
-        inflated: inflated.map(|body| chunk::of(&body)),
     })
 }
 
@@ -167,6 +185,33 @@ impl GatedChange {
         }
     }
 
+    /// Whether Automerge would write the same operations as the same bytes.
+    pub(crate) const fn is_canonical(&self) -> bool {
+        self.canonical
+    }
+
+    /// The other actors that its operations name.
+    pub(crate) fn others(&self) -> &[ActorId] {
+        &self.others
+    }
+
+    /// Hands out its operations in order.
+    pub(crate) fn each_op<'a>(&'a self, each: impl FnMut(Op<'a>)) {
+        let walked = chunk::plain_body(self.uncompressed())
+            .ok_or(GateError::NotAChange)
+            .and_then(parse_head)
+            .and_then(|head| ops::walk(&head.columns, head.frame, each));
+        debug_assert!(walked.is_ok(), "the gate has walked the same bytes before");
+    }
+
+    /// The bytes to keep, as [`GatedChange::kept`].
+    pub fn into_kept(self) -> Vec<u8> {
+        match self.inflated {
+            Some(plain) if plain.len() <= limit::CHANGE_BYTES_MAX => plain,
+            _ => self.raw,
+        }
+    }
+
     /// The change as an uncompressed chunk: what `Change::raw_bytes` of Automerge gives back for it.
     pub fn uncompressed(&self) -> &[u8] {
         self.inflated.as_deref().unwrap_or(&self.raw)
@@ -190,13 +235,20 @@ fn inflate(deflated: &[u8]) -> Result<Vec<u8>, GateError> {
     }
 }
 
-struct Parsed {
-    meta: ChangeMeta,
-    ops: u64,
+/// Everything of a change but its operations.
+struct Head<'a> {
+    deps: Vec<ChangeHash>,
+    actor: ActorId,
+    seq: u64,
     time_s: i64,
+    others: Vec<ActorId>,
+    columns: ColumnBytes<'a>,
+    frame: Frame,
+    /// Whether Automerge would write it the same way.
+    canonical: bool,
 }
 
-fn parse_body(body: &[u8]) -> Result<Parsed, GateError> {
+fn parse_head(body: &[u8]) -> Result<Head<'_>, GateError> {
     let mut body = Cursor::new(body);
     let count = at_most("dependencies", body.uleb()?, limit::CHANGE_DEPS_MAX)?;
     let mut deps = Vec::new();
@@ -213,40 +265,34 @@ fn parse_body(body: &[u8]) -> Result<Parsed, GateError> {
         limit::CHANGE_MESSAGE_BYTES_MAX,
     )?;
     std::str::from_utf8(body.take(message_bytes)?).map_err(|_| GateError::Malformed("message"))?;
-    let others = at_most("other actors", body.uleb()?, limit::CHANGE_ACTORS_MAX)?;
-    let mut previous = None;
-    for _ in 0..others {
+    let count = at_most("other actors", body.uleb()?, limit::CHANGE_ACTORS_MAX)?;
+    let mut others: Vec<ActorId> = Vec::new();
+    for _ in 0..count {
         let other = self::actor(&mut body)?;
         // Automerge writes them sorted; twice the same, or its own again, would give an operation two names.
-        if other == actor || previous.is_some_and(|previous| previous >= other) {
+        if other == actor || others.last().is_some_and(|previous| *previous >= other) {
             return Err(GateError::Malformed("list of actors"));
         }
-        previous = Some(other);
+        others.push(other);
     }
-    let columns = parse_columns(&mut body)?;
-    let ops = ops::check(
-        &columns,
-        Frame {
-            start_op,
-            actors: others + 1,
-        },
-    )?;
-    let next_op = positive("next operation", start_op + ops, limit::OP_MAX)?;
-    let max_op = next_op - 1;
-    Ok(Parsed {
-        meta: ChangeMeta {
-            actor,
-            seq,
-            start_op,
-            max_op,
-            deps,
-        },
-        ops,
+    let (columns, no_empty_column) = parse_columns(&mut body)?;
+    Ok(Head {
+        canonical: no_empty_column && deps.is_sorted_by(|a, b| a < b),
+        deps,
+        actor,
+        seq,
         time_s,
+        others,
+        columns,
+        frame: Frame {
+            start_op,
+            actors: count + 1,
+        },
     })
 }
 
-fn parse_columns<'a>(body: &mut Cursor<'a>) -> Result<ColumnBytes<'a>, GateError> {
+/// The columns, and whether none of them is written down without having any bytes.
+fn parse_columns<'a>(body: &mut Cursor<'a>) -> Result<(ColumnBytes<'a>, bool), GateError> {
     let count = at_most("columns", body.uleb()?, limit::CHANGE_COLUMNS_MAX)?;
     let mut specs = Vec::new();
     for _ in 0..count {
@@ -259,6 +305,7 @@ fn parse_columns<'a>(body: &mut Cursor<'a>) -> Result<ColumnBytes<'a>, GateError
         }
         specs.push(spec);
     }
+    let no_empty_column = specs.iter().all(|(_, bytes)| *bytes > 0);
     let mut columns = ColumnBytes::default();
     for (spec, bytes) in specs {
         let bytes = body.take(bytes)?;
@@ -281,7 +328,7 @@ fn parse_columns<'a>(body: &mut Cursor<'a>) -> Result<ColumnBytes<'a>, GateError
         *column = bytes;
     }
     if body.is_empty() {
-        Ok(columns)
+        Ok((columns, no_empty_column))
     } else {
         Err(GateError::Trailing)
     }

@@ -36,15 +36,64 @@ pub(super) struct Frame {
 /// Make map, set, make list, delete, make text, increment, make table; 7 would be a mark.
 const ACTION_MAX: u64 = 6;
 
-/// How many operations the change has, once all of them are found harmless.
-pub(super) fn check(bytes: &ColumnBytes<'_>, frame: Frame) -> Result<u64, GateError> {
+/// What a walk over all operations found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walked {
+    /// How many there are.
+    pub(super) ops: u64,
+    /// Whether the columns are as Automerge would write them for these operations.
+    pub(super) canonical: bool,
+}
+
+/// One operation, as its columns say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Op<'a> {
+    /// Its number.
+    pub(crate) number: u64,
+    /// The object operated on; none for the root.
+    pub(crate) object: Option<Name>,
+    pub(crate) key: Key<'a>,
+    /// Whether it makes a new element of a list, behind `key`.
+    pub(crate) insert: bool,
+    pub(crate) action: u64,
+    /// Type of the value and its bytes, which are what the type says.
+    pub(crate) value: (u64, &'a [u8]),
+    /// How many values it overwrites.
+    pub(crate) predecessors: u64,
+    /// The last of those.
+    pub(crate) predecessor: Option<Name>,
+}
+
+/// Where in its object an operation works.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Key<'a> {
+    Text(&'a str),
+    /// Before the first element of a list.
+    Head,
+    Element(Name),
+}
+
+/// An earlier operation: who made it, by place in the change's list of actors with its own at 0, and its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) actor: u64,
+    pub(crate) counter: u64,
+}
+
+/// Walks all operations, handing each to `each` once it is found harmless.
+pub(super) fn walk<'a>(
+    bytes: &ColumnBytes<'a>,
+    frame: Frame,
+    mut each: impl FnMut(Op<'a>),
+) -> Result<Walked, GateError> {
     let ops = Column::<u64>::new("operations", bytes.action).count(limit::CHANGE_OPS_MAX)?;
     let mut walk = Walk::new(bytes, frame);
     for index in 0..ops {
-        walk.op(index)?;
+        each(walk.op(index)?);
     }
     walk.finish()?;
-    Ok(ops)
+    let canonical = walk.is_canonical();
+    Ok(Walked { ops, canonical })
 }
 
 struct Walk<'a> {
@@ -65,6 +114,8 @@ struct Walk<'a> {
     depths: Vec<u8>,
     text_bytes: u64,
     predecessors: u64,
+    /// A bit for each actor that some operation refers to.
+    named: u128,
 }
 
 impl<'a> Walk<'a> {
@@ -86,16 +137,17 @@ impl<'a> Walk<'a> {
             depths: Vec::new(),
             text_bytes: 0,
             predecessors: 0,
+            named: 1,
         }
     }
 
-    fn op(&mut self, index: u64) -> Result<(), GateError> {
+    fn op(&mut self, index: u64) -> Result<Op<'a>, GateError> {
         let number = self.frame.start_op + index;
         let action = self.action.required()?;
         if action > ACTION_MAX {
             return Err(GateError::Malformed("action column"));
         }
-        let parent_depth = self.object(number)?;
+        let (object, parent_depth) = self.object(number)?;
         // The even codes make an object.
         let depth = if action.is_multiple_of(2) {
             parent_depth.saturating_add(1)
@@ -111,50 +163,64 @@ impl<'a> Walk<'a> {
             });
         }
         self.depths.push(depth);
-        self.key(number)?;
-        self.read_value()?;
-        self.read_predecessors(number)
+        let (key, insert) = self.key(number)?;
+        let value = self.read_value()?;
+        let (predecessors, predecessor) = self.read_predecessors(number)?;
+        Ok(Op {
+            number,
+            object,
+            key,
+            insert,
+            action,
+            value,
+            predecessors,
+            predecessor,
+        })
     }
 
-    /// The depth of the object operated on, as far as this change made it.
-    fn object(&mut self, number: u64) -> Result<u8, GateError> {
+    /// The object operated on, and its depth as far as this change made it.
+    fn object(&mut self, number: u64) -> Result<(Option<Name>, u8), GateError> {
         let malformed = GateError::Malformed("object column");
         match (self.object_actor.next()?, self.object_counter.next()?) {
-            (None, None) => Ok(0),
+            (None, None) => Ok((None, 0)),
             (Some(actor), Some(counter)) => {
-                self.reference(actor, counter, number).ok_or(malformed)?;
+                let name = self.reference(actor, counter, number).ok_or(malformed)?;
                 let Some(offset) = counter.checked_sub(self.frame.start_op) else {
-                    return Ok(0);
+                    return Ok((Some(name), 0));
                 };
                 let depth = usize::try_from(offset)
                     .ok()
                     .and_then(|offset| self.depths.get(offset))
                     .copied();
-                depth.filter(|depth| *depth > 0).ok_or(malformed)
+                let depth = depth.filter(|depth| *depth > 0).ok_or(malformed)?;
+                Ok((Some(name), depth))
             }
             _ => Err(malformed),
         }
     }
 
-    fn key(&mut self, number: u64) -> Result<(), GateError> {
+    fn key(&mut self, number: u64) -> Result<(Key<'a>, bool), GateError> {
         let malformed = GateError::Malformed("key column");
         let insert = self.insert.next()?;
-        match (
+        let key = match (
             self.key_text.next()?,
             self.key_actor.next()?,
             self.key_counter.next()?,
         ) {
-            (Some(text), None, None) if !insert => self.count_text(text),
-            // The head of a list: before its first element.
-            (None, None, Some(0)) => Ok(()),
-            (None, Some(actor), Some(counter)) => {
-                self.reference(actor, counter, number).ok_or(malformed)
+            (Some(text), None, None) if !insert => {
+                self.count_text(text)?;
+                Key::Text(text)
             }
-            _ => Err(malformed),
-        }
+            (None, None, Some(0)) => Key::Head,
+            (None, Some(actor), Some(counter)) => {
+                Key::Element(self.reference(actor, counter, number).ok_or(malformed)?)
+            }
+            _ => return Err(malformed),
+        };
+        Ok((key, insert))
     }
 
-    fn read_value(&mut self) -> Result<(), GateError> {
+    fn read_value(&mut self) -> Result<(u64, &'a [u8]), GateError> {
         let malformed = GateError::Malformed("value column");
         let meta = self.value_meta.required()?;
         let (kind, length) = (meta & 0xf, meta >> 4);
@@ -177,10 +243,14 @@ impl<'a> Walk<'a> {
             7 => true,
             _ => false,
         };
-        if fits { Ok(()) } else { Err(malformed) }
+        if fits {
+            Ok((kind, bytes))
+        } else {
+            Err(malformed)
+        }
     }
 
-    fn read_predecessors(&mut self, number: u64) -> Result<(), GateError> {
+    fn read_predecessors(&mut self, number: u64) -> Result<(u64, Option<Name>), GateError> {
         let malformed = GateError::Malformed("predecessor column");
         let count = self.predecessor_count.required()?;
         self.predecessors = self.predecessors.saturating_add(count);
@@ -191,29 +261,35 @@ impl<'a> Walk<'a> {
                 max: limit::CHANGE_PREDECESSORS_MAX,
             });
         }
+        let mut last = None;
         for _ in 0..count {
             match (
                 self.predecessor_actor.next()?,
                 self.predecessor_counter.next()?,
             ) {
                 (Some(actor), Some(counter)) => {
-                    self.reference(actor, counter, number).ok_or(malformed)?
+                    last = Some(self.reference(actor, counter, number).ok_or(malformed)?);
                 }
                 _ => return Err(malformed),
             }
         }
-        Ok(())
+        Ok((count, last))
     }
 
     /// Whether an operation can be referred to from operation `number` of this change: another actor's was there before
     /// this change began, its own is earlier.
-    fn reference(&self, actor: u64, counter: u64, number: u64) -> Option<()> {
+    fn reference(&mut self, actor: u64, counter: u64, number: u64) -> Option<Name> {
         let before = if actor == 0 {
             number
         } else {
             self.frame.start_op
         };
-        (actor < self.frame.actors && counter > 0 && counter < before).then_some(())
+        let bit = u32::try_from(actor)
+            .ok()
+            .and_then(|actor| 1_u128.checked_shl(actor));
+        self.named |= bit.unwrap_or(0);
+        (actor < self.frame.actors && counter > 0 && counter < before)
+            .then_some(Name { actor, counter })
     }
 
     fn count_text(&mut self, text: &str) -> Result<(), GateError> {
@@ -228,6 +304,25 @@ impl<'a> Walk<'a> {
             });
         }
         Ok(())
+    }
+
+    /// Whether every column is as Automerge writes it, and every actor listed is one that an operation refers to.
+    fn is_canonical(&self) -> bool {
+        let numbers = [
+            &self.object_actor,
+            &self.object_counter,
+            &self.key_actor,
+            &self.value_meta,
+            &self.predecessor_count,
+            &self.predecessor_actor,
+            &self.action,
+        ];
+        numbers.iter().all(|column| column.is_canonical())
+            && self.key_counter.is_canonical()
+            && self.predecessor_counter.is_canonical()
+            && self.key_text.is_canonical()
+            && !self.insert.is_absent()
+            && u64::from(self.named.count_ones()) == self.frame.actors
     }
 
     fn finish(&self) -> Result<(), GateError> {

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use crate::support::{card, changes, deck, device, document, edit, fork, merge, new_card};
 
 #[derive(Debug, Clone)]
-enum Edit {
+pub enum Edit {
     Add(u8),
     Text(u8, bool, String),
     Insert(u8, bool, usize),
@@ -44,12 +44,12 @@ fn any_edit() -> impl Strategy<Value = Edit> {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
     Edit(usize, Edit),
     Sync(usize, usize),
 }
 
-fn any_steps(devices: usize) -> impl Strategy<Value = Vec<Step>> {
+pub fn any_steps(devices: usize) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0..devices, any_edit()).prop_map(|(at, edit)| Step::Edit(at, edit)),
         1 => (0..devices, 0..devices).prop_map(|(to, from)| Step::Sync(to, from)),
@@ -131,7 +131,7 @@ fn digest(doc: &Automerge) -> [u8; 32] {
     finish(&sum, &[], &BTreeMap::new(), &[])
 }
 
-fn run(steps: &[Step], devices: usize) -> Vec<Automerge> {
+pub fn run(steps: &[Step], devices: usize) -> Vec<Automerge> {
     let begun = page();
     let mut docs: Vec<Automerge> = (0..devices).map(|n| fork(&begun, n as u8 + 1)).collect();
     for step in steps {

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 /// Documents with every kind of edit we make: large ones, merges of several writers, deletions, resolved conflicts.
-fn honest() -> Vec<Automerge> {
+pub fn honest() -> Vec<Automerge> {
     let mut page = document(0);
     let id = |n: u64| CardId::v7(n, [0; 10]);
     edit(&mut page, |tx| {
@@ -105,7 +105,7 @@ fn honest() -> Vec<Automerge> {
     vec![page, segment, vault, deck_document]
 }
 
-fn honest_changes() -> Vec<Change> {
+pub fn honest_changes() -> Vec<Change> {
     honest().iter().flat_map(changes).collect()
 }
 

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValue, hydrate, transaction::Transactable};
+use automerge::{ObjId, ObjType, ROOT, ScalarValue, hydrate, transaction::Transactable};
 
 use super::{CARDS, CREATED_AT, DECK, FLAG, SUSPENDED, TAGS, count, find, item, roots, side_list};
+use crate::document::Source;
 use crate::document::conflict::{Place, Side};
-use crate::document::node::{Fields, Node, distinct_texts, read_list};
+use crate::document::node::{Fields, Node, distinct_texts};
 use crate::document::{DocKind, EditError, alive, begin};
 use crate::id::{CardId, DeckId, DeviceId, TagId};
 use crate::item::{Item, TextItem};
@@ -323,7 +324,7 @@ pub fn resolve<T: Transactable>(
     keep.check()?;
     let maps = existing(tx, card)?;
     let list = side_list(tx, &Fields::read(tx, &maps), side).ok_or(EditError::NoSuchConflict)?;
-    let elements = read_list(tx, &list);
+    let elements = tx.elements(&list);
     let nodes = elements.get(index).ok_or(EditError::NoSuchConflict)?;
     if distinct_texts(nodes).len() < 2 {
         return Err(EditError::NoSuchConflict);
@@ -348,7 +349,7 @@ fn check_new(card: &NewCard) -> Result<(), EditError> {
     }
 }
 
-fn existing<D: ReadDoc>(doc: &D, card: CardId) -> Result<Vec<ObjId>, EditError> {
+fn existing<D: Source>(doc: &D, card: CardId) -> Result<Vec<ObjId>, EditError> {
     let maps = find(doc, card);
     if maps.is_empty() {
         Err(EditError::CardMissing(card))
@@ -369,7 +370,7 @@ fn open_side<T: Transactable>(
         (None, Some(map)) => tx.put_object(map, side.name(), ObjType::List)?,
         (None, None) => return Err(EditError::Shape("map of the card")),
     };
-    let elements = read_list(tx, &list);
+    let elements = tx.elements(&list);
     Ok((list, elements))
 }
 
