@@ -5,6 +5,7 @@
 //! makes changes, outbox and client rows durable at once, and whose drop leaves everything as it was.
 
 mod actor;
+mod arrival;
 mod cache;
 mod error;
 mod export;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use automerge::{Automerge, Change};
 use domain::{ChangeHash, DocId};
 
+pub use arrival::Arrival;
 pub use error::StoreError;
 pub use repair::RepairReport;
 pub use rows::DERIVED;
@@ -442,7 +444,9 @@ impl VaultStore {
     /// The document as its rows and files say: the saved form and the tail, or, when that is damaged, every raw change.
     fn load_from_disk(&self, doc: DocId, header: &Header) -> Result<Automerge, StoreError> {
         let tail = self.tail(doc, header)?;
-        if let Some(base) = self.load_saved(doc, header)? {
+        if header.is_saved()
+            && let Some(base) = self.load_saved(doc, header)?
+        {
             match trial::apply(&base, &slices(&tail), None) {
                 Ok(loaded) if same_heads(&loaded, header) => return Ok(loaded),
                 Ok(_) => {

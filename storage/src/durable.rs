@@ -50,6 +50,18 @@ pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     sync_parent(dir)
 }
 
+/// As [`create_dir`] for many folders of one parent, which is synced once.
+pub(crate) fn create_dirs(parent: &Path, dirs: &[PathBuf]) -> io::Result<()> {
+    create_dir(parent)?;
+    for dir in dirs {
+        match fs::create_dir(dir) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+    }
+    sync_dir(parent)
+}
+
 /// Makes the names inside a folder durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()

@@ -18,7 +18,7 @@ mod pack;
 
 pub use blobs::{BlobError, BlobPart, BlobPut, BlobStore};
 pub use documents::{
-    ClientScan, DERIVED, OutboxItem, Received, RepairReport, SchemaCheck, ServerKey, SetAside,
+    Arrival, ClientScan, DERIVED, OutboxItem, Received, RepairReport, SchemaCheck, ServerKey, SetAside,
     StoreError, StoreOptions, VaultStore, VerifyReport, Writer,
 };
 pub use kv::{Batch, Entry, Kv, KvError, KvOptions, KvReport, Scan, View};

@@ -99,6 +99,12 @@ pub const TAIL_CHANGES_MAX: u64 = 256;
 /// A tail smaller than this is never worth a new snapshot.
 pub const TAIL_BYTES_MIN: u64 = 64 * 1024;
 
+/// Packs written at once when many documents arrive: the disk's flushes are shared, and memory stays small.
+pub const PACKS_AT_ONCE_MAX: usize = 8;
+
+/// zstd level of packs made of what arrives: a third of the time for a few percent; the next pack of the document is tighter again.
+pub const ARRIVAL_ZSTD_LEVEL: i32 = 3;
+
 /// Raw change bytes of the documents kept loaded. Memory is about 30 times the saved size at its peak.
 pub const LOADED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 

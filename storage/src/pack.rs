@@ -53,8 +53,13 @@ impl Default for PackBounds {
 /// The pack of these changes; their order is kept.
 #[must_use]
 pub fn encode_pack<C: AsRef<[u8]>>(changes: &[C]) -> Vec<u8> {
+    encode_pack_at(changes, PACK_ZSTD_LEVEL)
+}
+
+/// As [`encode_pack`] at another level.
+pub(crate) fn encode_pack_at<C: AsRef<[u8]>>(changes: &[C], level: i32) -> Vec<u8> {
     const MEMORY: &str = "compressing from memory to memory fails only when memory ends";
-    let mut encoder = zstd::Encoder::new(MAGIC.to_vec(), PACK_ZSTD_LEVEL).expect(MEMORY);
+    let mut encoder = zstd::Encoder::new(MAGIC.to_vec(), level).expect(MEMORY);
     encoder.write_all(&length(changes.len())).expect(MEMORY);
     for change in changes {
         encoder

@@ -4,12 +4,14 @@
 //! generation is kept.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use domain::DocId;
 
 use super::StoreError;
 use crate::durable;
+use crate::limit::PACKS_AT_ONCE_MAX;
 
 /// The folder of all documents' files.
 #[derive(Debug, Clone)]
@@ -48,8 +50,54 @@ impl Files {
         durable::create_dir(&dir).map_err(StoreError::io("create", &dir))?;
         let path = self.saved(doc, generation);
         durable::write_cache(&path, saved).map_err(StoreError::io("write", &path))?;
+        self.write_pack(doc, generation, pack)
+    }
+
+    /// Writes a generation's pack into the document's folder, durably.
+    pub(super) fn write_pack(
+        &self,
+        doc: DocId,
+        generation: u64,
+        pack: &[u8],
+    ) -> Result<(), StoreError> {
         let path = self.pack(doc, generation);
         durable::write(&path, pack).map_err(StoreError::io("write", &path))
+    }
+
+    /// Writes packs of many documents, each as [`Files::write_pack`]; several at once, because most of it is waiting for the disk.
+    pub(super) fn write_packs(&self, packs: &[(DocId, u64, &[u8])]) -> Vec<Result<(), StoreError>> {
+        if packs.is_empty() {
+            return Vec::new();
+        }
+        let dirs: Vec<PathBuf> = packs.iter().map(|(doc, ..)| self.dir(*doc)).collect();
+        let made = durable::create_dirs(&self.root, &dirs);
+        let share = packs.len().div_ceil(PACKS_AT_ONCE_MAX);
+        let write = |some: &[(DocId, u64, &[u8])]| -> Vec<_> {
+            some.iter()
+                .map(|(doc, generation, pack)| self.write_pack(*doc, *generation, pack))
+                .collect()
+        };
+        if let Err(e) = made {
+            let failed = |_| {
+                Err(StoreError::io("create folders in", &self.root)(
+                    io::Error::from(e.kind()),
+                ))
+            };
+            return packs.iter().map(failed).collect();
+        }
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = packs
+                .chunks(share)
+                .map(|some| scope.spawn(move || write(some)))
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| match thread.join() {
+                    Ok(written) => written,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
+                .collect()
+        })
     }
 
     /// A file's bytes if they are those of `hash`; `None` when missing or damaged.

@@ -1,6 +1,6 @@
 //! Changes that this process did not make, on their way into a document: gate, graph, trial, and what happens to those that fail.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::intake::{GatedChange, GraphError, Verdict, check_graph, gate};
 use domain::{ChangeHash, DocId};
@@ -17,20 +17,31 @@ use crate::limit::{
 
 /// A change that passed the gate, and what to do with it once it is taken.
 #[derive(Debug)]
-struct Candidate {
-    change: GatedChange,
+pub(super) struct Candidate {
+    pub(super) change: GatedChange,
     queue: bool,
     /// Whether a row holds it while it waits.
     waited: bool,
 }
 
+impl Candidate {
+    /// A change from the server.
+    pub(super) fn received(change: GatedChange) -> Self {
+        Self {
+            change,
+            queue: false,
+            waited: false,
+        }
+    }
+}
+
 /// Candidates in an order in which each finds its dependencies.
 #[derive(Debug, Default)]
-struct Sorted {
-    ready: Vec<Candidate>,
-    known: Vec<Candidate>,
-    waiting: Vec<(ChangeHash, Candidate)>,
-    refused: Vec<(Candidate, String)>,
+pub(super) struct Sorted {
+    pub(super) ready: Vec<Candidate>,
+    pub(super) known: Vec<Candidate>,
+    pub(super) waiting: Vec<(ChangeHash, Candidate)>,
+    pub(super) refused: Vec<(Candidate, String)>,
 }
 
 impl Writer<'_> {
@@ -72,7 +83,13 @@ impl Writer<'_> {
         self.apply(doc, sorted.ready, &mut received)?;
         self.keep_waiting(doc, sorted.waiting, &mut received)?;
         received.after = heads_of(&self.work(doc)?.doc);
-        self.forget_set_aside(doc, &received)?;
+        if !received.applied.is_empty() {
+            let pending = std::mem::take(&mut self.work(doc)?.pending);
+            let taken = || Ok(pending.iter().map(|change| change.raw.clone()).collect());
+            let forgotten = self.forget_set_aside(doc, taken);
+            self.work(doc)?.pending = pending;
+            forgotten?;
+        }
         Ok(received)
     }
 
@@ -228,19 +245,18 @@ impl Writer<'_> {
     }
 
     /// A change set aside earlier and taken now, for instance after an update of the program, is no longer a matter for `verify`.
-    fn forget_set_aside(&mut self, doc: DocId, received: &Received) -> Result<(), StoreError> {
-        if received.applied.is_empty() {
-            return Ok(());
-        }
+    pub(super) fn forget_set_aside(
+        &mut self,
+        doc: DocId,
+        taken: impl FnOnce() -> Result<Vec<Vec<u8>>, StoreError>,
+    ) -> Result<(), StoreError> {
         let held = self.rows_under(&rows::set_aside_prefix(doc))?;
         if held.is_empty() {
             return Ok(());
         }
-        let taken: Vec<Vec<u8>> = self
-            .work(doc)?
-            .pending
+        let taken: BTreeSet<Vec<u8>> = taken()?
             .iter()
-            .map(|c| rows::set_aside_key(doc, blake3::hash(&c.raw).as_bytes()))
+            .map(|raw| rows::set_aside_key(doc, blake3::hash(raw).as_bytes()))
             .collect();
         for (key, _) in held {
             if taken.contains(&key) {
@@ -272,7 +288,7 @@ pub(super) fn set_aside_rows(kv: &Kv) -> Result<Vec<SetAside>, StoreError> {
 }
 
 /// Puts candidates behind their dependencies. What is ready is already counted in `graph`.
-fn sort(graph: &mut Graph, candidates: Vec<Candidate>) -> Sorted {
+pub(super) fn sort(graph: &mut Graph, candidates: Vec<Candidate>) -> Sorted {
     let mut sorted = Sorted::default();
     let mut parked: BTreeMap<ChangeHash, Vec<Candidate>> = BTreeMap::new();
     let mut queue = VecDeque::from(candidates);

@@ -57,6 +57,11 @@ impl Header {
         self.sealed_count + self.tail_count
     }
 
+    /// Whether what is sealed also stands as a saved document. What arrived whole is only saved once it is written to.
+    pub(super) fn is_saved(&self) -> bool {
+        self.sealed_count == 0 || self.saved_bytes > 0
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         self.sealed_bytes + self.tail_bytes
     }

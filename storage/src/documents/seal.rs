@@ -20,7 +20,8 @@ pub(super) fn seal_if_due(
 ) -> Result<Option<Header>, StoreError> {
     let count = work.header.tail_count + work.pending.len() as u64;
     let bytes = work.header.tail_bytes + work.pending_bytes();
-    if count < TAIL_CHANGES_MAX && bytes < work.header.saved_bytes.max(TAIL_BYTES_MIN) {
+    let is_long = count >= TAIL_CHANGES_MAX || bytes >= work.header.saved_bytes.max(TAIL_BYTES_MIN);
+    if work.header.is_saved() && !is_long {
         return Ok(None);
     }
     let Some(mut all) = store.raw_changes(doc, &work.header)? else {
@@ -62,4 +63,14 @@ pub(super) fn seal(
         tail_bytes: 0,
         heads: Vec::new(),
     }))
+}
+
+/// Whether changes are too many or too long for a tail.
+pub(super) fn is_long(changes: &[Vec<u8>]) -> bool {
+    changes.len() as u64 >= TAIL_CHANGES_MAX || bytes_of(changes) >= TAIL_BYTES_MIN
+}
+
+/// Bytes of all changes.
+pub(super) fn bytes_of(changes: &[Vec<u8>]) -> u64 {
+    changes.iter().map(|raw| raw.len() as u64).sum()
 }

@@ -80,8 +80,12 @@ impl VaultStore {
             Err(StoreError::Damaged { .. }) => return Ok(Health::Lost),
             other => other?,
         };
-        let loads = self
-            .load_saved(doc, header)?
+        let saved = if header.is_saved() {
+            self.load_saved(doc, header)?
+        } else {
+            None
+        };
+        let loads = saved
             .and_then(|base| trial::apply(&base, &slices(&tail), None).ok())
             .filter(|loaded| same_heads(loaded, header));
         let sealed = match self.sealed(doc, header) {
@@ -94,7 +98,11 @@ impl VaultStore {
                 let all: Vec<Vec<u8>> = sealed.iter().cloned().chain(tail).collect();
                 let (loaded, _) = trial::apply_what_fits(Automerge::new(), &slices(&all), None);
                 if same_heads(&loaded, header) {
-                    Health::SavedLost(all)
+                    if header.is_saved() {
+                        Health::SavedLost(all)
+                    } else {
+                        Health::Whole
+                    }
                 } else {
                     Health::Lost
                 }

@@ -7,6 +7,7 @@ use automerge::{Automerge, Change};
 use domain::intake::gate;
 use domain::{ActorId, ChangeHash, DocId};
 
+use super::arrival::Admitted;
 use super::cache::Loaded;
 use super::graph::Graph;
 use super::rows::{self, Header, OutboxRow};
@@ -18,6 +19,7 @@ use crate::kv::{Batch, Entry};
 pub struct Writer<'a> {
     pub(super) store: &'a mut VaultStore,
     pub(super) work: BTreeMap<DocId, Work>,
+    pub(super) admitted: BTreeMap<DocId, Admitted>,
     /// Everything but documents: `None` deletes.
     pub(super) rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     pub(super) server: Option<ServerKey>,
@@ -66,6 +68,7 @@ impl<'a> Writer<'a> {
         Self {
             store,
             work: BTreeMap::new(),
+            admitted: BTreeMap::new(),
             rows: BTreeMap::new(),
             server,
             outbox: None,
@@ -172,7 +175,7 @@ impl<'a> Writer<'a> {
     /// [`crate::KvError::Full`] leaves the vault as it was before this writer.
     pub fn commit(mut self) -> Result<(), StoreError> {
         let mut work = std::mem::take(&mut self.work);
-        let mut sealed = Vec::new();
+        let mut sealed = self.commit_admitted()?;
         for (doc, work) in &mut work {
             if let Some(generation) = self.commit_document(*doc, work)? {
                 sealed.push((*doc, generation));
@@ -362,6 +365,10 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn work(&mut self, doc: DocId) -> Result<&mut Work, StoreError> {
+        if let Some(admitted) = self.admitted.remove(&doc) {
+            let work = self.open_admitted(doc, admitted)?;
+            self.work.insert(doc, work);
+        }
         if !self.work.contains_key(&doc) {
             let header = self.store.header(doc)?;
             let cached = self.store.cache().take(doc);

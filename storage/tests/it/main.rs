@@ -7,6 +7,7 @@
 )]
 
 mod actor;
+mod arrival;
 mod blobs;
 mod documents;
 mod full;
