@@ -14,7 +14,7 @@ mod settings;
 use std::collections::BTreeMap;
 
 pub(crate) use cards::{Indexer, change_conflicts, read_events, totals};
-pub(crate) use row::{CardRow, DeckRow};
+pub(crate) use row::{CardRow, Content, DeckRow};
 pub(crate) use settings::SettingsRow;
 
 use crate::vault::{VaultError, VaultResult};

@@ -67,5 +67,8 @@ pub const SKEW_WARN_MS: i64 = 120_000;
 /// A new estimate of the server's clock that differs by less from the last one is not worth a write: a trip's jitter is of that size.
 pub(crate) const CLOCK_MOVED_MS_MIN: u64 = 1_000;
 
+/// Threads that judge and read documents that arrive: each holds one document in memory.
+pub(crate) const JUDGES_MAX: usize = 4;
+
 /// Events that may wait in the journal when a vault is opened; more are folded then.
 pub(crate) const JOURNAL_EVENTS_MAX: u64 = 100;

@@ -5,6 +5,7 @@
 //! Not here: sockets and the server's routes (`sync`, `account`), what is printed (`cli`), the rules (`domain`), the
 //! disk (`storage`).
 
+mod arrivals;
 mod cards;
 mod conflicts;
 mod decks;

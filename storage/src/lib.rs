@@ -18,8 +18,8 @@ mod pack;
 
 pub use blobs::{BlobError, BlobPart, BlobPut, BlobStore};
 pub use documents::{
-    Arrival, ClientScan, DERIVED, OutboxItem, Received, RepairReport, SchemaCheck, ServerKey, SetAside,
-    StoreError, StoreOptions, VaultStore, VerifyReport, Writer,
+    Arrival, ClientScan, DERIVED, OutboxItem, Received, RepairReport, SchemaCheck, ServerKey,
+    SetAside, StoreError, StoreOptions, VaultStore, VerifyReport, Writer,
 };
 pub use kv::{Batch, Entry, Kv, KvError, KvOptions, KvReport, Scan, View};
 pub use lock::{LockError, LockKind, VaultLock};

@@ -2,13 +2,15 @@
 //! conflicts, the counts and the digest of its deck, and what was studied on each day. One entrance for the two causes of a
 //! change: what its document says (`card`) and what happened to it (`events`).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::digest::card_digest;
 use domain::document::cards::CardView;
-use domain::{BlobHash, CardId, Day, DeckId, DocId, Epoch, Event, Kind, schedule};
+use domain::{BlobHash, CardId, Day, DeckId, Epoch, Event, Kind, schedule};
 
-use super::row::{self, BlobRow, CardRow, ConflictsRow, DayRow, StateRow, SumRow, TotalsRow};
+use super::row::{
+    self, BlobRow, CardRow, ConflictsRow, Content, DayRow, ReferenceRow, SumRow, TotalsRow,
+};
 use super::{ReadRows, Rows, key};
 use crate::limit;
 use crate::vault::{VaultError, VaultResult};
@@ -19,6 +21,8 @@ pub(crate) struct Indexer<'a, R> {
     epochs: &'a [Epoch],
     /// Blobs that gained their first or lost their last card.
     blobs: BTreeSet<BlobHash>,
+    /// Sums of decks as they will be written: many cards of one deck follow each other.
+    sums: BTreeMap<DeckId, SumRow>,
 }
 
 impl<'a, R: Rows> Indexer<'a, R> {
@@ -27,25 +31,34 @@ impl<'a, R: Rows> Indexer<'a, R> {
             rows,
             epochs,
             blobs: BTreeSet::new(),
+            sums: BTreeMap::new(),
         }
     }
 
-    /// Ends the work and tells which blobs gained their first or lost their last card.
-    pub(crate) fn finish(self) -> BTreeSet<BlobHash> {
+    /// Ends the work, writes what was summed up, and tells which blobs gained their first or lost their last card.
+    pub(crate) fn finish(mut self) -> BTreeSet<BlobHash> {
+        for (deck, sum) in std::mem::take(&mut self.sums) {
+            self.put_or_forget(key::sum(deck), sum);
+        }
         self.blobs
     }
 
     /// Takes over what a card's document says. Of two pages that hold the same card the lesser id counts, everywhere.
-    pub(crate) fn card(&mut self, view: &CardView, page: DocId) -> VaultResult<()> {
+    pub(crate) fn card(&mut self, content: &Content) -> VaultResult<()> {
+        let Content { view, row } = content;
         let old: Option<CardRow> = self.rows.read(&key::card(view.id))?;
         if let Some(old) = &old
-            && (old.page < page
-                || old.same_content(&CardRow::new(view, page, old.state, old.events)))
+            && (old.page < row.page || old.same_content(row))
         {
             return Ok(());
         }
         let events = read_events(self.rows, view.id)?;
-        self.settle(view, page, old.as_ref(), [&events, &events])
+        let new = if events.is_empty() {
+            row.clone()
+        } else {
+            self.under(view, row.clone(), &events)
+        };
+        self.settle(view, new, old.as_ref(), [&events, &events])
     }
 
     /// Adds events of one card; those already known change nothing. They are kept also while the card itself is unknown.
@@ -64,35 +77,41 @@ impl<'a, R: Rows> Indexer<'a, R> {
         let Some(old) = self.rows.read::<CardRow>(&key::card(card))? else {
             return Ok(());
         };
-        self.settle(&old.view(card), old.page, Some(&old), [&before, &after])
+        let view = old.view(card);
+        let new = self.under(&view, old.clone(), &after);
+        self.settle(&view, new, Some(&old), [&before, &after])
     }
 
     /// Folds a card again under other settings.
     pub(crate) fn refold(&mut self, card: CardId, row: &CardRow) -> VaultResult<()> {
         let events = read_events(self.rows, card)?;
-        self.settle(&row.view(card), row.page, Some(row), [&events, &events])
+        let view = row.view(card);
+        let new = self.under(&view, row.clone(), &events);
+        self.settle(&view, new, Some(row), [&events, &events])
+    }
+
+    /// A card's row with what these events make of it.
+    fn under(&self, view: &CardView, row: CardRow, events: &BTreeSet<Event>) -> CardRow {
+        let state = schedule::fold(events, self.epochs, view.deck);
+        row.with_events(view, events, state)
     }
 
     fn settle(
         &mut self,
         view: &CardView,
-        page: DocId,
+        new: CardRow,
         old: Option<&CardRow>,
         [before, after]: [&BTreeSet<Event>; 2],
     ) -> VaultResult<()> {
-        let state = schedule::fold(after, self.epochs, view.deck);
-        let events = u32::try_from(after.len()).unwrap_or(u32::MAX);
-        let mut new = CardRow::new(view, page, StateRow::from(state), events);
-        if new.visible {
-            new.digest = card_digest(view, after, &state).digest;
-        }
         if old == Some(&new) {
             return Ok(());
         }
         self.place(view.id, old, &new);
         self.sums(old, &new)?;
         self.days(old.map(|old| (old.deck, before)), (new.deck, after))?;
-        self.references(view.id, old, &new)?;
+        if !old.is_some_and(|old| old.names_the_same(&new)) {
+            self.references(view, old)?;
+        }
         self.conflicts(view.id, old, &new);
         self.rows.write(key::card(view.id), &new);
         Ok(())
@@ -130,10 +149,13 @@ impl<'a, R: Rows> Indexer<'a, R> {
     }
 
     fn change_sum(&mut self, card: &CardRow, add: bool) -> VaultResult<()> {
-        let key = key::sum(card.deck);
-        let mut sum: SumRow = self.rows.read(&key)?.unwrap_or_default();
+        let sum = match self.sums.entry(card.deck) {
+            Entry::Occupied(sum) => sum.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(self.rows.read(&key::sum(card.deck))?.unwrap_or_default())
+            }
+        };
         sum.count(card, add);
-        self.put_or_forget(key, sum);
         Ok(())
     }
 
@@ -177,20 +199,17 @@ impl<'a, R: Rows> Indexer<'a, R> {
     }
 
     /// Who names which blob.
-    fn references(
-        &mut self,
-        card: CardId,
-        old: Option<&CardRow>,
-        new: &CardRow,
-    ) -> VaultResult<()> {
-        let named = |row: &CardRow| {
-            if row.visible {
-                row.blobs()
-            } else {
-                BTreeMap::new()
-            }
+    fn references(&mut self, view: &CardView, old: Option<&CardRow>) -> VaultResult<()> {
+        let card = view.id;
+        let old = old
+            .filter(|old| old.visible)
+            .map(CardRow::blobs)
+            .unwrap_or_default();
+        let new = if view.visible {
+            ReferenceRow::all(view.items())
+        } else {
+            BTreeMap::new()
         };
-        let (old, new) = (old.map(named).unwrap_or_default(), named(new));
         for (blob, reference) in &new {
             if old.get(blob) != Some(reference) {
                 self.rows.write(key::reference(*blob, card), reference);

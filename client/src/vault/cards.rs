@@ -9,7 +9,7 @@ use domain::{AudioItem, CardId, DeckId, DocId, ImageItem, Item, TagId};
 use media::Content;
 
 use super::input::{CardEdit, NewCard, NewItem, NewMedia};
-use super::refresh::{Reading, Scope};
+use super::refresh::{self, Scope};
 use super::write::Tx;
 use super::{ItemShown, Vault, VaultError, VaultResult, lookup};
 use crate::index::{DeckRow, ReadRows, key};
@@ -246,7 +246,7 @@ impl Tx<'_> {
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
         local_state::put_open_page(&mut self.writer, deck_id, &page);
         let views = taken.iter().map(|card| view(&card.card, deck_id));
-        self.take(Reading::Cards(page.page, views.collect()))?;
+        self.take(refresh::contents(views, page.page))?;
         Ok(taken.len())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::{BlobHash, DeckId, DocId, Event, EventId};
 
-use super::refresh::{self, Reading, Scope};
+use super::refresh::{self, Reading};
 use super::{Vault, VaultResult};
 use crate::index::{DeckRow, Indexer, ReadRows, Rows, Scratch, SettingsRow, damaged, key};
 use crate::limit;
@@ -95,7 +95,7 @@ impl Vault {
         let mut readings = Vec::new();
         for document in self.store.document_ids()? {
             match self.store.load(document) {
-                Ok(doc) => readings.push(refresh::read(&doc, document, settings_id, &Scope::Whole)),
+                Ok(doc) => readings.push(refresh::read_whole(doc.as_ref(), document, settings_id)),
                 Err(why) => computed.unreadable.push((document, why.to_string())),
             }
         }
@@ -174,11 +174,12 @@ impl Computed {
                 refresh::put_deck(&mut self.rows, deck, &row)?;
                 self.decks.push((deck, row));
             }
-            Reading::Cards(page, cards) => {
+            Reading::Cards(cards) => {
                 self.cards += count(cards.len());
                 let epochs = self.settings.epochs();
                 let mut index = Indexer::new(&mut self.rows, &epochs);
-                cards.iter().try_for_each(|card| index.card(card, page))?;
+                cards.iter().try_for_each(|card| index.card(card))?;
+                index.finish();
             }
             Reading::Events(mut events) => {
                 self.events += count(events.len());
@@ -189,6 +190,7 @@ impl Computed {
                         index.events(first.card, of_card.iter().copied())?;
                     }
                 }
+                index.finish();
             }
             Reading::Nothing => {}
         }

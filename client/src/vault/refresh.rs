@@ -7,14 +7,14 @@ use std::sync::Arc;
 use automerge::{Automerge, Change};
 use domain::document::cards::{self, CardView};
 use domain::document::deck;
-use domain::document::{self, DocKind, events, settings};
+use domain::document::{self, DocKind, Source, events, settings};
 use domain::{CardId, DeckId, DocId, Event, EventId};
 use storage::Received;
 
 use super::VaultResult;
 use super::write::Tx;
 use crate::index::row::decode;
-use crate::index::{CardRow, DeckRow, Rows, SettingsRow, change_conflicts, damaged, key};
+use crate::index::{CardRow, Content, DeckRow, Rows, SettingsRow, change_conflicts, damaged, key};
 
 /// What of a document is to be read again.
 #[derive(Debug, Clone, Default)]
@@ -32,40 +32,52 @@ pub(crate) enum Scope {
 pub(crate) enum Reading {
     Settings(SettingsRow),
     Deck(DeckId, DeckRow),
-    Cards(DocId, Vec<CardView>),
+    Cards(Vec<Content>),
     Events(Vec<Event>),
     /// No document of ours, or of a later version.
     Nothing,
 }
 
-/// Reads a document, or the part of it that is asked for. `settings` is the id of the vault's settings document; other
-/// documents of that kind belong to vault ids that were left.
-pub(crate) fn read(doc: &Automerge, id: DocId, settings: DocId, scope: &Scope) -> Reading {
-    match (document::kind(doc), scope) {
-        (Some(DocKind::Settings), _) if id == settings => {
+/// Reads a whole document. `settings` is the id of the vault's settings document; other documents of that kind belong to
+/// vault ids that were left.
+pub(crate) fn read_whole<D: Source>(doc: &D, id: DocId, settings: DocId) -> Reading {
+    match document::kind(doc) {
+        Some(DocKind::Settings) if id == settings => {
             Reading::Settings(SettingsRow::from(&settings::read(doc)))
         }
-        (Some(DocKind::Deck), _) => {
+        Some(DocKind::Deck) => {
             let deck = DeckId::from(id);
             Reading::Deck(deck, DeckRow::new(&deck::read(doc, deck)))
         }
-        (Some(DocKind::Cards), Scope::Cards(touched)) => Reading::Cards(
-            id,
+        Some(DocKind::Cards) => contents(cards::read(doc).cards, id),
+        Some(DocKind::Events) => Reading::Events(events::read(doc).events),
+        _ => Reading::Nothing,
+    }
+}
+
+/// Reads a document, or the part of it that is asked for.
+pub(crate) fn read(doc: &Automerge, id: DocId, settings: DocId, scope: &Scope) -> Reading {
+    match (document::kind(doc), scope) {
+        (Some(DocKind::Cards), Scope::Cards(touched)) => contents(
             touched
                 .iter()
-                .filter_map(|card| cards::read_card(doc, *card))
-                .collect(),
+                .filter_map(|card| cards::read_card(doc, *card)),
+            id,
         ),
-        (Some(DocKind::Cards), _) => Reading::Cards(id, cards::read(doc).cards),
         (Some(DocKind::Events), Scope::Events(touched)) => Reading::Events(
             touched
                 .iter()
                 .filter_map(|event| events::read_one(doc, *event))
                 .collect(),
         ),
-        (Some(DocKind::Events), _) => Reading::Events(events::read(doc).events),
-        _ => Reading::Nothing,
+        _ => read_whole(doc, id, settings),
     }
+}
+
+/// Cards of a page, ready for the index.
+pub(crate) fn contents(views: impl IntoIterator<Item = CardView>, page: DocId) -> Reading {
+    let content = |view| Content::new(view, page);
+    Reading::Cards(views.into_iter().map(content).collect())
 }
 
 /// What of a document the changes that were taken in have touched; `sent` are the raw changes among which they are. Where
@@ -137,8 +149,8 @@ impl Tx<'_> {
         match reading {
             Reading::Settings(row) => self.take_settings(row),
             Reading::Deck(deck, row) => put_deck(&mut self.writer, deck, &row),
-            Reading::Cards(page, cards) => {
-                self.index(|index| cards.iter().try_for_each(|card| index.card(card, page)))
+            Reading::Cards(cards) => {
+                self.index(|index| cards.iter().try_for_each(|card| index.card(card)))
             }
             Reading::Events(events) => {
                 if let Some(latest) = events.iter().map(|event| event.hlc).max() {

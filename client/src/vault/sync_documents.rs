@@ -1,17 +1,16 @@
 //! What a session of sync asks of the documents, one method for each output of `sync_protocol::DeviceSession`: the shell
 //! carries the answers back and decides nothing. Blobs are in `sync_blobs`.
 
-use std::collections::BTreeMap;
-
 use domain::document::DocKind;
 use domain::{ChangeHash, DocId, IncarnationId};
-use storage::{PackBounds, Received, decode_pack, pack_hash};
+use storage::Received;
 use sync_protocol::device::{
     AppliedHere, Apply, ChangesRefused, Config, InventoryPage, OutboxItem, Welcomed,
 };
 use sync_protocol::{Cursor, DocChange, DocHeads, Quota};
 
-use super::refresh;
+use super::arrivals::{self, Judged};
+use super::refresh::{self, Reading};
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
 use crate::index::{Rows, key};
@@ -177,36 +176,27 @@ impl Vault {
     /// # Errors
     /// Only when the store itself fails. Harmful bytes are set aside and counted.
     pub fn sync_apply(&mut self, apply: Apply) -> VaultResult<AppliedHere> {
-        let mut damaged_packs = 0;
-        let mut changes: BTreeMap<DocId, Vec<Vec<u8>>> = BTreeMap::new();
-        for pack in apply.packs {
-            let bytes = Some(&pack.bytes).filter(|bytes| pack_hash(bytes) == pack.pack.to_bytes());
-            match bytes.map(|bytes| decode_pack(bytes, PackBounds::default())) {
-                Some(Ok(unpacked)) => changes.entry(pack.doc).or_default().extend(unpacked),
-                _ => damaged_packs += 1,
-            }
-        }
-        for item in apply.items {
-            changes.entry(item.doc).or_default().push(item.change);
-        }
+        let shares = arrivals::shares(apply.packs, apply.items);
         // A page with a pack that cannot be read does not move the cursor: the next session gets it again.
-        let cursor = apply.cursor.filter(|_| damaged_packs == 0);
         let repairing = self.repairing;
-        let repaired = repairing && cursor.is_some();
-        let done = self.write(|tx| {
+        let (done, repaired) = self.write(|tx| {
+            let judged = arrivals::judge(shares, &tx.writer, DocId::settings(tx.local.vault))?;
+            let damaged_packs = judged.damaged_packs;
+            let cursor = apply.cursor.filter(|_| damaged_packs == 0);
+            let repaired = repairing && cursor.is_some();
             let mut lacking = false;
             let mut done = AppliedHere {
                 set_aside: damaged_packs,
                 cursor_kept: damaged_packs > 0,
                 ..AppliedHere::default()
             };
-            for taken in tx.receive_all(changes)? {
+            for mut taken in tx.receive_all(judged.documents)? {
                 let received = &taken.received;
                 done.fresh += u64::try_from(received.applied.len()).unwrap_or(u64::MAX);
                 let set_aside = u32::try_from(received.set_aside.len()).unwrap_or(u32::MAX);
                 done.set_aside = done.set_aside.saturating_add(set_aside);
                 lacking |= taken.is_lacking();
-                tx.refresh_taken(&taken)?;
+                tx.refresh_taken(&mut taken)?;
             }
             // What a repair sends damaged is damaged at the server: asking for it for ever would help nobody.
             if repaired {
@@ -216,7 +206,7 @@ impl Vault {
             }
             tx.move_cursor(cursor)?;
             done.wants_changed = tx.wants_grew;
-            Ok(done)
+            Ok((done, repaired))
         })?;
         self.repairing &= !repaired;
         Ok(done)
@@ -273,28 +263,47 @@ impl Tx<'_> {
     }
 
     /// Takes changes in, and orders what was taken so that settings come first and events last.
-    fn receive_all(&mut self, changes: BTreeMap<DocId, Vec<Vec<u8>>>) -> VaultResult<Vec<Taken>> {
+    fn receive_all(&mut self, documents: Vec<(DocId, Judged)>) -> VaultResult<Vec<Taken>> {
         let settings = DocId::settings(self.local.vault);
         let mut taken = Vec::new();
-        for (doc, raw) in changes {
-            let is_new = self.writer.document(doc)?.get_heads().is_empty();
-            let sent = if is_new { Vec::new() } else { raw.clone() };
-            let count = raw.len();
-            let received = self.writer.receive(doc, raw)?;
-            let kind = domain::document::kind(self.writer.document(doc)?);
-            taken.push(Taken {
-                order: (doc != settings, kind),
-                doc,
-                received,
-                sent,
-                count,
+        for (doc, judged) in documents {
+            taken.push(match judged {
+                Judged::Whole(arrival) => {
+                    let (received, (kind, reading)) = self.writer.admit(doc, arrival)?;
+                    Taken {
+                        order: (doc != settings, kind),
+                        doc,
+                        count: received.applied.len() + received.known,
+                        received,
+                        sent: Vec::new(),
+                        reading: Some(reading),
+                    }
+                }
+                Judged::Changes(raw) => {
+                    let is_new = self.writer.document(doc)?.get_heads().is_empty();
+                    let sent = if is_new { Vec::new() } else { raw.clone() };
+                    let count = raw.len();
+                    let received = self.writer.receive(doc, raw)?;
+                    let kind = domain::document::kind(self.writer.document(doc)?);
+                    Taken {
+                        order: (doc != settings, kind),
+                        doc,
+                        received,
+                        sent,
+                        count,
+                        reading: None,
+                    }
+                }
             });
         }
         taken.sort_by_key(|taken| (taken.order, taken.doc));
         Ok(taken)
     }
 
-    fn refresh_taken(&mut self, taken: &Taken) -> VaultResult<()> {
+    fn refresh_taken(&mut self, taken: &mut Taken) -> VaultResult<()> {
+        if let Some(reading) = taken.reading.take() {
+            return self.take(reading);
+        }
         if taken.received.applied.is_empty() {
             return Ok(());
         }
@@ -316,6 +325,8 @@ struct Taken {
     sent: Vec<Vec<u8>>,
     /// How many came.
     count: usize,
+    /// What was read of it, where that was done when it was judged.
+    reading: Option<Reading>,
 }
 
 impl Taken {

@@ -1,9 +1,10 @@
 //! The row of a card: what stands in its document, what its events make of it, and the way to and from `CardView`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use domain::digest::card_digest_of;
 use domain::document::cards::CardView;
-use domain::{BlobHash, CardId, CardState, Day, DeckId, DocId, Item, TagId, UnixMs};
+use domain::{BlobHash, CardId, CardState, Day, DeckId, DocId, Event, Item, TagId, UnixMs};
 use minicbor::{Decode, Encode};
 
 use super::{ConflictRow, ReferenceRow};
@@ -67,6 +68,20 @@ pub(crate) struct StateRow {
     pub(crate) ignored: u32,
 }
 
+/// A card as its page has it, and the row it has as long as nothing happened to it.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) view: CardView,
+    pub(crate) row: CardRow,
+}
+
+impl Content {
+    pub(crate) fn new(view: CardView, page: DocId) -> Self {
+        let row = CardRow::of_content(&view, page);
+        Self { view, row }
+    }
+}
+
 impl CardRow {
     /// Never answered, or reset.
     pub(crate) fn is_new(&self) -> bool {
@@ -104,33 +119,32 @@ impl CardRow {
 
     /// The blobs it names.
     pub(crate) fn blobs(&self) -> BTreeMap<BlobHash, ReferenceRow> {
-        self.items()
-            .filter_map(|item| match item {
-                Item::Image(image) => Some((
-                    image.blob,
-                    ReferenceRow {
-                        bytes: image.bytes,
-                        mime: image.mime,
-                    },
-                )),
-                Item::Audio(audio) => Some((
-                    audio.blob,
-                    ReferenceRow {
-                        bytes: audio.bytes,
-                        mime: audio.mime,
-                    },
-                )),
-                Item::Text(_) | Item::Unknown(_) => None,
-            })
-            .collect()
+        ReferenceRow::all(&self.items().collect::<Vec<_>>())
+    }
+}
+
+impl ReferenceRow {
+    /// The blobs that items name.
+    pub(crate) fn all<'i>(items: impl IntoIterator<Item = &'i Item>) -> BTreeMap<BlobHash, Self> {
+        let reference = |item: &Item| {
+            let (blob, bytes, mime) = match item {
+                Item::Image(image) => (image.blob, image.bytes, &image.mime),
+                Item::Audio(audio) => (audio.blob, audio.bytes, &audio.mime),
+                Item::Text(_) | Item::Unknown(_) => return None,
+            };
+            let mime = mime.clone();
+            Some((blob, Self { bytes, mime }))
+        };
+        items.into_iter().filter_map(reference).collect()
     }
 }
 
 impl CardRow {
-    /// The row of a card, still without its digest.
-    pub(crate) fn new(view: &CardView, page: DocId, state: StateRow, events: u32) -> Self {
+    /// The row of a card to which nothing has happened.
+    fn of_content(view: &CardView, page: DocId) -> Self {
         let stored = |items: &[Item]| items.iter().map(Item::to_json).collect();
-        Self {
+        let state = CardState::default();
+        let row = Self {
             deck: view.deck,
             page,
             front: stored(&view.front),
@@ -141,10 +155,36 @@ impl CardRow {
             flag: view.flag,
             visible: view.visible,
             conflicts: view.conflicts.iter().map(ConflictRow::from).collect(),
-            state,
-            events,
+            state: StateRow::from(state),
+            events: 0,
             digest: [0; 32],
+        };
+        row.with_events(view, &BTreeSet::new(), state)
+    }
+
+    /// The row with these events counted, which lead to this state.
+    pub(crate) fn with_events(
+        self,
+        view: &CardView,
+        events: &BTreeSet<Event>,
+        state: CardState,
+    ) -> Self {
+        let digest = if self.visible {
+            card_digest_of(view, [&self.front, &self.back], events, &state).digest
+        } else {
+            [0; 32]
+        };
+        Self {
+            state: StateRow::from(state),
+            events: u32::try_from(events.len()).unwrap_or(u32::MAX),
+            digest,
+            ..self
         }
+    }
+
+    /// Whether another row of the card names the same blobs.
+    pub(crate) fn names_the_same(&self, other: &Self) -> bool {
+        (self.visible, &self.front, &self.back) == (other.visible, &other.front, &other.back)
     }
 
     /// The card as its document has it.
