@@ -169,6 +169,10 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
+    fn look<T>(&self, question: impl FnOnce(&Mail) -> T) -> T {
+        question(&self.mail.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Waits for news. Nothing is lost when the wait is dropped.
     pub(crate) async fn arrived(&self) {
         self.arrived.notified().await;

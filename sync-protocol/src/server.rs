@@ -190,6 +190,11 @@ impl ServerSession {
         }
     }
 
+    /// Answers [`Output::BlobSuspect`].
+    pub fn handle_verified(&mut self, hash: BlobHash, _now_ms: u64) {
+        self.verified(hash);
+    }
+
     /// From the hub: the account's log has grown to `seq`. Calling it late, early or twice is harmless.
     pub fn handle_head(&mut self, seq: u64, _now_ms: u64) {
         self.stream.grow_to(seq);

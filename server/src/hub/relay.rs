@@ -54,6 +54,24 @@ impl Account {
         }
     }
 
+    /// Whether a session has heard that its last relay of the blob is over. Until then it would take the next one for the last.
+    fn knows_of_end(&self, id: SessionId, hash: BlobHash) -> bool {
+        let mailbox = self.sessions.get(&id).map(|session| &session.mailbox);
+        mailbox.is_some_and(|mailbox| !mailbox.look(|mail| mail.relays_ended.contains(&hash)))
+    }
+
+    /// Pairs two sessions. What still lies in their boxes is of the relay before and would end this one.
+    fn begin_relay(&mut self, hash: BlobHash, source: SessionId, target: SessionId) {
+        self.relays.pair(hash, source, target);
+        self.tell(source, |mail| {
+            mail.relays_ended.remove(&hash);
+            mail.credits.remove(&hash);
+        });
+        self.tell(target, |mail| {
+            mail.chunks.retain(|chunk| chunk.hash != hash)
+        });
+    }
+
     /// Tells the other end; a target that loses its source still waits, so others are asked.
     fn end_relay(&mut self, id: SessionId, hash: BlobHash) {
         for other in self.relays.end(id, hash) {
@@ -90,9 +108,11 @@ impl Seat {
                 waiting
                     .map(|(target, offset)| (*target, *offset))
                     .find(|(target, _)| {
-                        *target != id && !relays.source_by_target.contains_key(&(*target, hash))
+                        *target != id
+                            && !relays.source_by_target.contains_key(&(*target, hash))
+                            && table.knows_of_end(*target, hash)
                     })?;
-            table.relays.pair(hash, id, target);
+            table.begin_relay(hash, id, target);
             Some(offset)
         })
     }
@@ -185,6 +205,31 @@ mod tests {
         assert!(third.mailbox.take().relays_ended.contains(&hash));
         third.relay_chunk(chunk(hash));
         assert!(third.mailbox.take().relays_ended.contains(&hash));
+    }
+
+    #[test]
+    fn word_of_the_last_relay_does_not_end_the_next() {
+        let hub = Hub::default();
+        let account = AccountId::from_bytes([1; 16]);
+        let join = |n| hub.join(account, DeviceId::from_bytes([n; 16])).unwrap();
+        let (source, first, second) = (join(1), join(2), join(3));
+        let hash = BlobHash::from_bytes([9; 32]);
+        let waiting = Waiting { hash, offset: 0 };
+        first.ask_others(&[waiting]);
+        assert_eq!(source.relay_from_me(hash), Some(0));
+        second.ask_others(&[waiting]);
+        // The first has it whole. Before the source looks into its box it sends to the second.
+        first.relay_ended(hash);
+        first.stop_asking(&[hash]);
+        assert_eq!(source.relay_from_me(hash), Some(0));
+        assert!(source.mailbox.take().relays_ended.is_empty());
+
+        // The second loses its source and does not know yet: another's pieces would not fit what it has.
+        let other = join(4);
+        source.relay_ended(hash);
+        assert_eq!(other.relay_from_me(hash), None);
+        assert!(second.mailbox.take().relays_ended.contains(&hash));
+        assert_eq!(other.relay_from_me(hash), Some(0));
     }
 
     #[test]

@@ -161,12 +161,14 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a doomed pack's file, then its row.
+    /// Removes a doomed pack's file, then its row. Documents that hold the same changes share a file: it stays while one of them names it.
     pub(super) fn drop_pack(&self, account: AccountId, pack: PackHash) -> Result<(), StoreError> {
         if !self.account_dir(account).is_dir() {
             return Ok(());
         }
-        self.files(account)?.packs.remove(&file_name(pack))?;
+        if !self.all_packs(account)?.contains(&pack) {
+            self.files(account)?.packs.remove(&file_name(pack))?;
+        }
         let mut batch = Batch::new();
         batch.delete(Keys(account).doomed_pack(pack));
         Ok(self.kv.commit(batch)?)

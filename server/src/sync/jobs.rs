@@ -37,7 +37,8 @@ pub(super) enum Done {
     Quota(Quota),
     /// No receiver any more for these.
     Freed(Vec<BlobHash>),
-    Nothing,
+    /// A suspect blob was verified, and is gone if it was damaged.
+    Verified(BlobHash),
     Failed(DiskError),
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Downloads {
     finding: BTreeMap<BlobHash, GetItem>,
     /// Stored by another session while the shell was looking: its answer may be from before.
     arrived: BTreeSet<BlobHash>,
+    /// The device found their bytes bad and the shell is verifying them; what it has asked for again meanwhile.
+    suspects: BTreeMap<BlobHash, Option<GetItem>>,
     /// Not here; what the device said when it asked.
     pub(super) absent: BTreeMap<BlobHash, GetItem>,
 }
@@ -28,7 +30,13 @@ impl ServerSession {
         if get.items.len() > BLOBS_A_FRAME_MAX {
             return self.fail(CloseCode::Malformed, "more blobs than fit in a frame");
         }
-        let known = self.downloads.finding.len() + self.downloads.absent.len() + self.sender.jobs();
+        let Downloads {
+            finding,
+            absent,
+            suspects,
+            ..
+        } = &self.downloads;
+        let known = finding.len() + absent.len() + suspects.len() + self.sender.jobs();
         if known + get.items.len() > GETS_MAX {
             return self.fail(
                 CloseCode::Flood,
@@ -44,6 +52,10 @@ impl ServerSession {
             }
             self.downloads.absent.remove(&item.hash);
             let hash = item.hash;
+            if let Some(again) = self.downloads.suspects.get_mut(&hash) {
+                *again = Some(item);
+                continue;
+            }
             if self.downloads.finding.insert(hash, item).is_none() {
                 hashes.push(hash);
             }
@@ -115,7 +127,7 @@ impl ServerSession {
         if self.phase != Phase::Open {
             return;
         }
-        self.outputs.push_back(Output::BlobSuspect(hash));
+        self.suspect(hash);
         let priority = 0;
         self.are_absent(vec![GetItem {
             hash,
@@ -130,6 +142,7 @@ impl ServerSession {
             finding,
             arrived,
             absent,
+            ..
         } = &mut self.downloads;
         arrived.extend(hashes.iter().filter(|hash| finding.contains_key(hash)));
         let here: Vec<BlobHash> = hashes
@@ -165,7 +178,23 @@ impl ServerSession {
             self.outputs.push_back(Output::StopAsking(vec![bad.hash]));
             self.outputs.push_back(Output::RelayEnded(bad.hash));
         } else if matches!(bad.reason, Reason::WrongHash | Reason::WrongLength) {
-            self.outputs.push_back(Output::BlobSuspect(bad.hash));
+            self.suspect(bad.hash);
+        }
+    }
+
+    fn suspect(&mut self, hash: BlobHash) {
+        if self.downloads.suspects.insert(hash, None).is_none() {
+            self.outputs.push_back(Output::BlobSuspect(hash));
+        }
+    }
+
+    /// A suspect is verified: what the device asked for again meanwhile is looked up now, so that it does not get the same bytes again.
+    pub(super) fn verified(&mut self, hash: BlobHash) {
+        let Some(Some(item)) = self.downloads.suspects.remove(&hash) else {
+            return;
+        };
+        if self.phase == Phase::Open && self.downloads.finding.insert(hash, item).is_none() {
+            self.outputs.push_back(Output::FindBlobs(vec![hash]));
         }
     }
 

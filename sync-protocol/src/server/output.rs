@@ -96,7 +96,8 @@ pub enum Output {
         /// How much; the blob is at least `offset + len` long.
         len: usize,
     },
-    /// A device found our bytes of this blob bad: verify the file, move it aside if it is damaged. No answer.
+    /// A device found our bytes of this blob bad: verify the file, move it aside if it is damaged. Answer:
+    /// [`super::ServerSession::handle_verified`].
     BlobSuspect(BlobHash),
 
     /// Remember in the hub that this session waits for these blobs, from these offsets, and tell the account's other sessions

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use domain::DocId;
+
 use super::{LogBody, LogRow, PackRef};
 use crate::cursor::{Cursor, PackHash};
 use crate::frame::{Changes, DocChange, PackPart};
@@ -43,14 +45,16 @@ pub(super) enum Step {
 /// Packs the device got in this session.
 #[derive(Debug, Default)]
 pub(super) struct SentPacks {
-    known: BTreeSet<PackHash>,
-    in_order: VecDeque<PackHash>,
+    /// By document too: two documents that hold the same changes have packs of the same bytes.
+    known: BTreeSet<(DocId, PackHash)>,
+    in_order: VecDeque<(DocId, PackHash)>,
 }
 
 impl SentPacks {
-    fn remember(&mut self, pack: PackHash) {
-        if self.known.insert(pack) {
-            self.in_order.push_back(pack);
+    fn remember(&mut self, pack: &PackRef) {
+        let key = (pack.doc, pack.pack);
+        if self.known.insert(key) {
+            self.in_order.push_back(key);
         }
         if self.in_order.len() > PACKS_REMEMBERED_MAX
             && let Some(oldest) = self.in_order.pop_front()
@@ -78,7 +82,8 @@ impl Page {
                 LogBody::Inline(item) => items.push_back(item),
                 LogBody::Packed(pack) => {
                     let fits = (1..=PACK_BYTES_MAX as u64).contains(&pack.bytes);
-                    if fits && !sent.known.contains(&pack.pack) && named.insert(pack.pack) {
+                    let key = (pack.doc, pack.pack);
+                    if fits && !sent.known.contains(&key) && named.insert(key) {
                         packs.push_back(pack);
                     }
                 }
@@ -142,7 +147,7 @@ impl Page {
         if self.pack_offset == pack.bytes {
             self.packs.pop_front();
             self.pack_offset = 0;
-            sent.remember(pack.pack);
+            sent.remember(&pack);
         }
         let packs = vec![PackPart {
             doc: pack.doc,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::BlobHash;
 
-use super::{Output, RelayChunk, ServerSession};
+use super::{Output, RelayChunk, ServerSession, Waiting};
 use crate::frame::{BlobData, GetItem};
 use crate::limit::RELAY_BUFFER_BYTES_MAX;
 
@@ -127,6 +127,11 @@ impl ServerSession {
                 offset,
                 ..relay.get
             }]);
+        } else if let Some(get) = self.downloads.absent.get(&hash) {
+            // It ended before its first piece; whoever offered meanwhile may have been sent away.
+            let offset = get.offset;
+            self.outputs
+                .push_back(Output::AskOthers(vec![Waiting { hash, offset }]));
         }
     }
 }

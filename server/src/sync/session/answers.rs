@@ -51,7 +51,7 @@ impl Session {
             }
             Done::Quota(quota) => self.context.service.hub.quota(self.seat.account(), quota),
             Done::Freed(hashes) => self.seat.blobs_free(&hashes),
-            Done::Nothing => {}
+            Done::Verified(hash) => machine.handle_verified(hash, now_ms),
             Done::Failed(error) => self.fail(&error),
         }
     }

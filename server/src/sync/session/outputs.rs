@@ -85,7 +85,7 @@ impl Session {
             Output::BlobSuspect(hash) => self.jobs.start(
                 Lane::Blobs,
                 move |store| store.suspect_blob(account, hash),
-                |_| Done::Nothing,
+                move |_| Done::Verified(hash),
             ),
             Output::AskOthers(waiting) => self.seat.ask_others(&waiting),
             Output::StopAsking(hashes) => self.seat.stop_asking(&hashes),
