@@ -56,6 +56,10 @@ misuse *rounds:
     cargo build --release --locked -p server --bins
     MEMORYVAULT_BINARIES={{CARGO_TARGET_DIR}}/release cargo run --release --locked -p tests --example misuse -- {{rounds}}
 
+# Simulated worlds of devices and servers, one seed after another; with a third word all events of the first
+sim steps="1000000" seed="1" *all:
+    cargo run --locked --release -p sim -- {{steps}} {{seed}} {{all}}
+
 # Two devices, a server and 193 cards
 demo:
     ./demo.sh
