@@ -15,6 +15,7 @@
 mod blobs;
 mod control;
 mod error;
+mod network;
 mod report;
 mod round;
 mod session;

@@ -83,6 +83,13 @@ impl DeviceSession {
         session
     }
 
+    /// Pushes these rows of the outbox along with `Hello`, before the server has answered. Only right after [`Self::open`], and only where the device
+    /// stands in a log: then the server takes them if that log goes on from there, which proves it to be the right one. Otherwise, here or there, they
+    /// are left for later.
+    pub fn push_early(&mut self, rows: Vec<OutboxItem>) {
+        self.early_push(rows);
+    }
+
     /// A binary message came from the socket.
     pub fn handle_message(&mut self, bytes: &[u8], now_ms: u64) {
         match Frame::decode(bytes) {

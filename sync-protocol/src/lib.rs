@@ -19,6 +19,7 @@ pub mod device;
 mod frame;
 mod lane;
 pub mod limit;
+mod opening;
 mod receiver;
 mod sender;
 pub mod server;
@@ -34,4 +35,5 @@ pub use frame::{
     Push, Pushed, Quota, Reason, RefuseItem, Refused, Unsupported, Welcome,
 };
 pub use limit::{Limits, PROTOCOL_VERSION, SUBPROTOCOL};
+pub use opening::{OPENING_HEADER, OPENING_TAKEN, decode_opening, encode_opening, opening_fit};
 pub use server::ServerSession;

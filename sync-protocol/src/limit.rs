@@ -57,6 +57,9 @@ pub const TEXT_BYTES_MAX: usize = 512;
 /// Entries of `Push` a device has under way. 16 pages of 64 KiB fill a line of 10 MB/s with a trip of 100 ms.
 pub const PUSHES_IN_FLIGHT_MAX: usize = 16;
 
+/// Bytes of frames in the head of the request that opens a connection: with base64 and the other headers below the 8 KiB that servers in between take.
+pub const OPENING_BYTES_MAX: usize = 4 * 1024;
+
 /// Inventory pages a device has under way.
 pub const INVENTORIES_IN_FLIGHT_MAX: usize = 4;
 

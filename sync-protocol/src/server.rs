@@ -105,6 +105,7 @@ impl ServerSession {
             (_, Frame::Unknown(frame_type)) => self.answer_unknown(frame_type),
             (_, Frame::Unsupported(_)) => {}
             (Phase::Handshake, Frame::Hello(hello)) => self.on_hello(hello),
+            (Phase::Admitting { .. }, Frame::Push(push)) => self.on_early_push(push),
             (Phase::Open, frame) => self.handle_open_frame(frame, now_ms),
             (_, frame) => self.fail_unexpected(&frame),
         }

@@ -1,17 +1,17 @@
 //! One session: the loop that carries inputs to the machine and does its outputs in order. Which thread does what is
 //! told in `sync`; what the vault does for an output is in `store`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use domain::{BlobHash, DocId};
 use storage::BlobStore;
 use sync_protocol::device::{
-    AppliedHere, BlobRead, BlobWritten, Config, Counters, InventoryPage, OfferPage, OutboxItem,
-    Output, Want, WantPage,
+    AppliedHere, BlobRead, BlobWritten, Counters, InventoryPage, OfferPage, OutboxItem, Output,
+    Want, WantPage,
 };
 use sync_protocol::limit::PING_MS;
-use sync_protocol::{CloseCode, Closing, DeviceSession, OfferItem};
+use sync_protocol::{CloseCode, Closing, DeviceSession, OfferItem, opening_fit};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
@@ -19,7 +19,7 @@ use super::blobs::{BlobPool, Piece};
 use super::control::SyncControl;
 use super::round::Round;
 use super::socket::{Reader, Received, Writer};
-use super::store::StoreQueue;
+use super::store::{Begin, StoreQueue};
 use super::{SyncError, SyncEvent, SyncOptions, SyncReport};
 use crate::account::Token;
 
@@ -73,6 +73,8 @@ pub(super) struct Ended {
 /// A session under way.
 pub(super) struct Session {
     machine: DeviceSession,
+    /// Messages taken out of the machine that the line has not taken.
+    unsent: VecDeque<Vec<u8>>,
     begun: Instant,
     queue: StoreQueue,
     pool: BlobPool,
@@ -87,8 +89,10 @@ pub(super) struct Session {
     viewed: BTreeSet<BlobHash>,
     /// Until when a sync that is done waits for another device to lend what the server lacks.
     linger_until: Option<Instant>,
-    /// Blobs that came whole and that the vault has not been told of: told in groups, a commit each.
+    /// Blobs that came whole, and blobs that the server has, of which the vault has not been told: told in groups, a commit each.
+    /// A group that is lost costs an offer or a look at the disk.
     arrived: Vec<BlobHash>,
+    stored: Vec<BlobHash>,
     noting: bool,
     ended: Ended,
     closing: Option<Closing>,
@@ -98,7 +102,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn open(
-        config: Config,
+        begin: Begin,
         begun: Instant,
         options: &SyncOptions,
         queue: StoreQueue,
@@ -107,8 +111,15 @@ impl Session {
         // Unbounded by type, bounded by the machine: it has a limited number of questions under way.
         let (answer_to, answers) = unbounded_channel();
         let now_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut config = begin.config;
+        // The clock was read while the connection was being made; the trip is counted from now on.
+        let waited_ms = begin.at.elapsed().as_millis();
+        config.wall_ms += i64::try_from(waited_ms).unwrap_or(0);
+        let mut machine = DeviceSession::open(config, now_ms);
+        machine.push_early(begin.outbox);
         Self {
-            machine: DeviceSession::open(config, now_ms),
+            machine,
+            unsent: VecDeque::new(),
             begun,
             queue,
             pool: BlobPool::new(blobs, answer_to.clone()),
@@ -121,6 +132,7 @@ impl Session {
             viewed: BTreeSet::new(),
             linger_until: None,
             arrived: Vec::new(),
+            stored: Vec::new(),
             noting: false,
             ended: Ended {
                 report: SyncReport::default(),
@@ -132,6 +144,29 @@ impl Session {
             },
             closing: None,
             broken: None,
+        }
+    }
+
+    /// The messages that travel in the request which opens the connection; to be asked for once, before [`Self::run`].
+    pub(super) fn opening(&mut self) -> Vec<Vec<u8>> {
+        let now = self.now_ms();
+        let mut frames = Vec::new();
+        while let Some(output) = self.machine.poll_output(now) {
+            match output {
+                Output::Transmit(frame) => frames.push(frame.encode()),
+                output => self.ask_vault(output),
+            }
+        }
+        let bytes: usize = frames.iter().map(Vec::len).sum();
+        self.ended.report.bytes_sent += count(bytes);
+        self.unsent = frames.split_off(opening_fit(&frames)).into();
+        frames
+    }
+
+    /// The server did not take the opening messages from the request.
+    pub(super) fn say_again(&mut self, opening: Vec<Vec<u8>>) {
+        for frame in opening.into_iter().rev() {
+            self.unsent.push_front(frame);
         }
     }
 
@@ -208,6 +243,10 @@ impl Session {
     /// Does what the machine wants, as long as the line takes messages.
     async fn do_outputs(&mut self, writer: &mut Writer) {
         while writer.is_free() && self.closing.is_none() {
+            if let Some(message) = self.unsent.pop_front() {
+                writer.send(message).await;
+                continue;
+            }
             let now = self.now_ms();
             let Some(output) = self.machine.poll_output(now) else {
                 return;
@@ -222,6 +261,10 @@ impl Session {
                     self.ask_pool(Piece::Read { hash, offset, len })
                 }
                 Output::WriteBlob(write) => self.ask_pool(Piece::Write(write)),
+                Output::BlobsStored(blobs) => {
+                    self.stored.extend(blobs);
+                    self.note_blobs();
+                }
                 Output::Settled(counters) => self.settled(counters),
                 Output::Close(closing) => self.closing = Some(closing),
                 output => self.ask_vault(output),
@@ -392,24 +435,36 @@ impl Session {
                 if written == BlobWritten::Stored {
                     self.missing.remove(&hash);
                     self.arrived.push(hash);
-                    self.note_arrived();
+                    self.note_blobs();
                 }
             }
             Answer::Noted => {
                 self.noting = false;
-                self.note_arrived();
+                self.note_blobs();
             }
             Answer::Failed(error) => self.fail(error, CloseCode::Internal),
         }
     }
 
-    /// Tells the vault of blobs that came, while it is not busy with telling: what comes meanwhile is the next group.
-    fn note_arrived(&mut self) {
-        if !self.noting && !self.arrived.is_empty() {
-            self.noting = true;
-            self.queue
-                .arrived(std::mem::take(&mut self.arrived), self.answer_to.clone());
+    /// Tells the vault of blobs that came and of blobs that the server has, unless it is still at the last group.
+    fn note_blobs(&mut self) {
+        if !self.noting {
+            self.noting = self.tell_blobs();
         }
+    }
+
+    /// False when there is nothing to tell.
+    fn tell_blobs(&mut self) -> bool {
+        let (arrived, stored) = (
+            std::mem::take(&mut self.arrived),
+            std::mem::take(&mut self.stored),
+        );
+        let some = !arrived.is_empty() || !stored.is_empty();
+        if some {
+            self.queue
+                .note_blobs(arrived, stored, self.answer_to.clone());
+        }
+        some
     }
 
     fn stop(&mut self) {
@@ -434,7 +489,7 @@ impl Session {
 
     fn finish(mut self, closing: Closing) -> Ended {
         self.count(self.machine.counters());
-        // The pool's last pieces, and the last group of arrived blobs.
+        // The pool's last pieces, and the last group of blobs.
         self.pool.finish();
         while let Ok(answer) = self.answers.try_recv() {
             if let Answer::BlobWritten {
@@ -446,10 +501,7 @@ impl Session {
                 self.arrived.push(hash);
             }
         }
-        if !self.arrived.is_empty() {
-            self.queue
-                .arrived(std::mem::take(&mut self.arrived), self.answer_to.clone());
-        }
+        self.tell_blobs();
         let done =
             (self.ended.settled || self.ended.round_asked) && closing.code == CloseCode::Done;
         if self.ended.error.is_none() && !done {

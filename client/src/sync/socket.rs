@@ -9,7 +9,9 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
 use sync_protocol::limit::{FRAME_BYTES_MAX, HANDSHAKE_MS};
-use sync_protocol::{CloseCode, Closing, SUBPROTOCOL};
+use sync_protocol::{
+    CloseCode, Closing, OPENING_HEADER, OPENING_TAKEN, SUBPROTOCOL, encode_opening,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -59,42 +61,68 @@ pub(super) struct Writer {
     busy: bool,
 }
 
-/// Connects and upgrades, within the handshake's deadline.
-pub(super) async fn connect(line: &Line) -> Result<(Reader, Writer), SyncError> {
-    let unreachable = |reason: String| {
-        let untrusted = reason.contains("certificate");
-        SyncError::Unreachable {
-            server: line.address.to_string(),
-            reason,
-            untrusted,
-        }
-    };
-    let attempt = async {
-        let stream = open(line)
-            .await
-            .map_err(|error| unreachable(reason_of(&error)))?;
-        let config = WebSocketConfig::default()
-            .write_buffer_size(0)
-            .max_message_size(Some(FRAME_BYTES_MAX))
-            .max_frame_size(Some(FRAME_BYTES_MAX));
-        match client_async_with_config(request(line)?, stream, Some(config)).await {
-            Ok((socket, _)) => Ok(socket),
-            Err(SocketError::Http(response)) => Err(declined(line, &response)),
-            Err(SocketError::Io(error)) => Err(unreachable(reason_of(&error))),
-            // Cut between the question and its answer.
-            Err(SocketError::Protocol(ProtocolError::HandshakeIncomplete)) => {
-                Err(unreachable("the connection was closed".to_owned()))
+/// A connection that carries bytes and no messages yet.
+pub(super) struct Reached(Box<dyn Stream>);
+
+/// Connects, with TLS where the address says so, within the handshake's deadline.
+pub(super) async fn reach(line: &Line) -> Result<Reached, SyncError> {
+    let reached = in_time(line, async { Ok(open(line).await) }).await?;
+    reached
+        .map(Reached)
+        .map_err(|error| unreachable(line, reason_of(&error)))
+}
+
+impl Reached {
+    /// Makes it a WebSocket, within the handshake's deadline. The frames travel in the head of the request; false: the server
+    /// did not take them from there.
+    pub(super) async fn upgrade(
+        self,
+        line: &Line,
+        opening: &[Vec<u8>],
+    ) -> Result<(Reader, Writer, bool), SyncError> {
+        let attempt = async {
+            let config = WebSocketConfig::default()
+                .write_buffer_size(0)
+                .max_message_size(Some(FRAME_BYTES_MAX))
+                .max_frame_size(Some(FRAME_BYTES_MAX));
+            let request = request(line, opening)?;
+            match client_async_with_config(request, self.0, Some(config)).await {
+                Ok(opened) => Ok(opened),
+                Err(SocketError::Http(response)) => Err(declined(line, &response)),
+                Err(SocketError::Io(error)) => Err(unreachable(line, reason_of(&error))),
+                // Cut between the question and its answer.
+                Err(SocketError::Protocol(ProtocolError::HandshakeIncomplete)) => {
+                    Err(unreachable(line, "the connection was closed".to_owned()))
+                }
+                Err(error) => Err(SyncError::Foreign {
+                    server: line.address.to_string(),
+                    reason: innermost(&error),
+                }),
             }
-            Err(error) => Err(SyncError::Foreign {
-                server: line.address.to_string(),
-                reason: innermost(&error),
-            }),
-        }
-    };
-    let connected = tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), attempt).await;
-    let socket = connected.map_err(|_| unreachable("no answer in time".to_owned()))??;
-    let (sink, stream) = socket.split();
-    Ok((Reader(stream), Writer { sink, busy: false }))
+        };
+        let (socket, answer) = in_time(line, attempt).await?;
+        let told = answer.headers().get(OPENING_HEADER);
+        let taken = told.is_some_and(|told| told.as_bytes() == OPENING_TAKEN.as_bytes());
+        let (sink, stream) = socket.split();
+        Ok((Reader(stream), Writer { sink, busy: false }, taken))
+    }
+}
+
+async fn in_time<T>(
+    line: &Line,
+    attempt: impl Future<Output = Result<T, SyncError>>,
+) -> Result<T, SyncError> {
+    let ended = tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), attempt).await;
+    ended.map_err(|_| unreachable(line, "no answer in time".to_owned()))?
+}
+
+fn unreachable(line: &Line, reason: String) -> SyncError {
+    let untrusted = reason.contains("certificate");
+    SyncError::Unreachable {
+        server: line.address.to_string(),
+        reason,
+        untrusted,
+    }
 }
 
 async fn open(line: &Line) -> std::io::Result<Box<dyn Stream>> {
@@ -113,7 +141,7 @@ async fn open(line: &Line) -> std::io::Result<Box<dyn Stream>> {
     ))
 }
 
-fn request(line: &Line) -> Result<Request, SyncError> {
+fn request(line: &Line, opening: &[Vec<u8>]) -> Result<Request, SyncError> {
     let failed = |what: &str| SyncError::Failed(format!("{what} cannot stand in a request"));
     let mut request = line
         .address
@@ -128,6 +156,9 @@ fn request(line: &Line) -> Result<Request, SyncError> {
         "sec-websocket-protocol",
         HeaderValue::from_static(SUBPROTOCOL),
     );
+    let opening = HeaderValue::from_str(&encode_opening(opening))
+        .map_err(|_| failed("the opening frames"))?;
+    request.headers_mut().insert(OPENING_HEADER, opening);
     Ok(request)
 }
 

@@ -4,9 +4,11 @@
 use std::sync::mpsc;
 
 use domain::BlobHash;
-use sync_protocol::device::{Config, Output, Welcomed};
+use sync_protocol::device::{Config, OutboxItem, Output, Welcomed};
+use sync_protocol::limit::OPENING_BYTES_MAX;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::session::Answer;
 use super::{SyncError, SyncEvent};
@@ -19,6 +21,15 @@ type Job = Box<dyn FnOnce(&mut Vault) + Send>;
 enum Asked {
     Work(Job),
     Tell(SyncEvent),
+}
+
+/// How a session begins.
+pub(super) struct Begin {
+    pub(super) config: Config,
+    /// The front of the outbox.
+    pub(super) outbox: Vec<OutboxItem>,
+    /// When the configuration's clock was read.
+    pub(super) at: Instant,
 }
 
 /// The asking end; clones ask the same thread.
@@ -51,17 +62,22 @@ impl StoreQueue {
         self.push(Asked::Tell(event));
     }
 
-    /// Prepares a session: the stored cursor, and the next incarnation, persisted.
-    pub(super) async fn begin(&self, repair: bool) -> Result<Config, SyncError> {
+    /// Prepares a session: the stored cursor, and the next incarnation, persisted; and what can be sent at once.
+    pub(super) async fn begin(&self, repair: bool) -> Result<Begin, SyncError> {
         let (answer, answered) = oneshot::channel();
         self.push(Asked::Work(Box::new(move |vault| {
+            let begin = vault.sync_begin(repair).and_then(|config| {
+                let outbox = vault.sync_read_outbox(0, OPENING_BYTES_MAX)?;
+                let at = Instant::now();
+                Ok(Begin { config, outbox, at })
+            });
             // Nobody waits any more when the sync was stopped meanwhile.
-            answer.send(vault.sync_begin(repair)).ok();
+            answer.send(begin).ok();
         })));
-        let config = answered
+        let begin = answered
             .await
             .map_err(|_| SyncError::Failed("the vault's thread has ended".to_owned()))?;
-        Ok(config?)
+        Ok(begin?)
     }
 
     /// Has the vault do an output of the session.
@@ -69,10 +85,15 @@ impl StoreQueue {
         self.work(answer_to, move |vault| carry_out(vault, output));
     }
 
-    /// Has the vault note blobs that are here now.
-    pub(super) fn arrived(&self, blobs: Vec<BlobHash>, answer_to: UnboundedSender<Answer>) {
+    /// Has the vault note blobs that are here now, and blobs that the server has.
+    pub(super) fn note_blobs(
+        &self,
+        arrived: Vec<BlobHash>,
+        stored: Vec<BlobHash>,
+        answer_to: UnboundedSender<Answer>,
+    ) {
         self.work(answer_to, move |vault| {
-            vault.sync_blobs_arrived(&blobs)?;
+            vault.sync_blobs_noted(&arrived, &stored)?;
             Ok(Some(Answer::Noted))
         });
     }
@@ -127,10 +148,6 @@ fn carry_out(vault: &mut Vault, output: Output) -> Result<Option<Answer>, SyncEr
             vault.sync_start_repair()?;
             return Ok(None);
         }
-        Output::BlobsStored(blobs) => {
-            vault.sync_blobs_stored(&blobs)?;
-            return Ok(None);
-        }
         Output::BlobRefused(refused) => {
             vault.sync_blob_refused(&refused)?;
             return Ok(None);
@@ -156,6 +173,7 @@ fn carry_out(vault: &mut Vault, output: Output) -> Result<Option<Answer>, SyncEr
         Output::Transmit(_)
         | Output::ReadBlob { .. }
         | Output::WriteBlob(_)
+        | Output::BlobsStored(_)
         | Output::BlobFailed { .. }
         | Output::Settled(_)
         | Output::Close(_) => return Ok(None),

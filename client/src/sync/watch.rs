@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use storage::BlobStore;
+use tokio::time::Instant;
 
 use super::control::SyncControl;
 use super::round::Round;
 use super::session::{Ended, Session};
 use super::store::StoreQueue;
-use super::{Line, SyncError, SyncEvent, SyncOptions, SyncReport, socket};
+use super::{Line, SyncError, SyncEvent, SyncOptions, SyncReport, network, socket};
 
 /// The first wait after a lost connection.
 const WAIT_MS_MIN: u64 = 1_000;
@@ -90,19 +91,27 @@ impl Attempt<'_> {
         }
         self.queue.tell(SyncEvent::Connecting);
         self.repair |= round.as_ref().is_some_and(|round| round.repair);
-        let begun = tokio::time::Instant::now();
-        let (reader, writer) = tokio::select! {
-            connected = socket::connect(line) => connected?,
+        let begun = Instant::now();
+        let ready = async { tokio::try_join!(socket::reach(line), self.queue.begin(self.repair)) };
+        let (reached, begin) = tokio::select! {
+            ready = ready => ready?,
             () = self.options.control.stopped() => return Err(SyncError::Interrupted),
         };
-        let config = self.queue.begin(self.repair).await?;
-        let session = Session::open(
-            config,
+        let mut session = Session::open(
+            begin,
             begun,
             self.options,
             self.queue.clone(),
             self.blobs.clone(),
         );
+        let opening = session.opening();
+        let (reader, writer, taken) = tokio::select! {
+            upgraded = reached.upgrade(line, &opening) => upgraded?,
+            () = self.options.control.stopped() => return Err(SyncError::Interrupted),
+        };
+        if !taken {
+            session.say_again(opening);
+        }
         let mut ended = session.run(reader, writer, round.take()).await;
         *round = ended.round.take();
         // One full comparison answers the wish for it.
@@ -111,12 +120,26 @@ impl Attempt<'_> {
     }
 }
 
-/// Waits; true when told to stop meanwhile.
+/// Waits, for less than that when there is a reason to try again at once; true when told to stop meanwhile.
 async fn pause(control: &SyncControl, retry_ms: u64) -> bool {
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(retry_ms)) => false,
         () = control.stopped() => true,
         () = control.round_asked() => false,
+        () = reason_to_try(control) => false,
+    }
+}
+
+/// Returns when there is something to send, or when the network may have come back; not right after the attempt before, so that a server
+/// that is down is not asked again for every card of an import.
+async fn reason_to_try(control: &SyncControl) {
+    let wanted = async {
+        tokio::time::sleep(Duration::from_millis(WAIT_MS_MIN)).await;
+        control.changed().await;
+    };
+    tokio::select! {
+        () = wanted => {}
+        () = network::changed() => {}
     }
 }
 
@@ -147,5 +170,17 @@ mod tests {
             );
             assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
         }
+    }
+
+    #[test]
+    fn a_change_made_here_ends_the_wait() {
+        let control = SyncControl::default();
+        control.local_changes();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        // Without the change this would wait for an hour.
+        assert!(!runtime.block_on(pause(&control, 3_600_000)));
     }
 }

@@ -86,13 +86,7 @@ impl Vault {
     /// # Errors
     /// The store fails.
     pub fn sync_blobs_stored(&mut self, stored: &[BlobHash]) -> VaultResult<()> {
-        self.write(|tx| {
-            for blob in stored {
-                tx.writer.set(key::offer(*blob), None);
-                tx.writer.set(key::refused(*blob), None);
-            }
-            Ok(())
-        })
+        self.sync_blobs_noted(&[], stored)
     }
 
     /// Answers `Output::BlobRefused`.
@@ -121,7 +115,23 @@ impl Vault {
     /// # Errors
     /// The store fails.
     pub fn sync_blobs_arrived(&mut self, arrived: &[BlobHash]) -> VaultResult<()> {
+        self.sync_blobs_noted(arrived, &[])
+    }
+
+    /// As [`Self::sync_blobs_arrived`] and [`Self::sync_blobs_stored`], in one commit.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn sync_blobs_noted(
+        &mut self,
+        arrived: &[BlobHash],
+        stored: &[BlobHash],
+    ) -> VaultResult<()> {
         self.write(|tx| {
+            for blob in stored {
+                tx.writer.set(key::offer(*blob), None);
+                tx.writer.set(key::refused(*blob), None);
+            }
             for blob in arrived {
                 tx.writer.set(key::want(*blob), None);
                 tx.writer.set(key::viewed(*blob), None);

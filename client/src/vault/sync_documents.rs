@@ -41,10 +41,6 @@ impl Vault {
         self.write(|tx| {
             tx.fold_some()?;
             tx.local.next_incarnation = next.map(Stamp);
-            tx.local.changes_refused = None;
-            for (key, _) in tx.writer.scan(key::REFUSED)? {
-                tx.writer.set(key, None);
-            }
             Ok(())
         })?;
         self.fold_journal()?;
@@ -70,6 +66,11 @@ impl Vault {
         self.repairing = welcome.repair;
         let clock_moved_ms = welcome.clock_ahead_ms.abs_diff(self.local.clock_ahead_ms);
         self.write(|tx| {
+            // What was refused is tried again from here on.
+            tx.local.changes_refused = None;
+            for (key, _) in tx.writer.scan(key::REFUSED)? {
+                tx.writer.set(key, None);
+            }
             tx.local.quota = Some(figures(welcome.quota));
             if clock_moved_ms >= limit::CLOCK_MOVED_MS_MIN {
                 tx.local.clock_ahead_ms = welcome.clock_ahead_ms;

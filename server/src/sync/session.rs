@@ -62,8 +62,13 @@ impl Session {
     }
 
     /// Drives the session to its end. What it has begun on the disk is finished; what it held is given back.
-    pub(crate) async fn run(mut self, mut socket: Socket) {
+    /// `opening` is what the device said in the request that opened the connection.
+    pub(crate) async fn run(mut self, mut socket: Socket, opening: Vec<Vec<u8>>) {
         tracing::debug!("a session begins");
+        for frame in opening {
+            self.machine.handle_message(&frame, steady_ms());
+            self.take_outputs();
+        }
         let closing = loop {
             self.take_outputs();
             if self.outgoing.is_none()

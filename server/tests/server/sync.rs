@@ -242,6 +242,46 @@ fn a_copied_vault_gets_a_name_and_a_token_of_its_own() {
 }
 
 #[test]
+fn a_cold_device_says_everything_in_the_request_that_opens_the_connection() {
+    let (host, one, _) = two_devices();
+    let items = changes(doc(1), 1, 2);
+    let (mut wire, _) = Wire::open(&host, &one, None);
+    let cursor = push(&mut wire, 1, items[..1].to_vec()).1.cursor;
+    let hello = sync_protocol::Hello {
+        protocol: sync_protocol::PROTOCOL_VERSION,
+        device: one.device,
+        incarnation: stamp(1),
+        next_incarnation: stamp(1),
+        cursor,
+        now_ms: 0,
+        features: 0,
+    };
+    let items = items[1..].to_vec();
+    let frames: [Frame; 2] = [
+        hello.clone().into(),
+        sync_protocol::Push { batch: 1, items }.into(),
+    ];
+    let opening = sync_protocol::encode_opening(&frames.map(|frame| frame.encode()));
+    let (mut wire, taken) =
+        Wire::over_saying(tcp(host.address()), &one.token, Some(&opening)).unwrap();
+    assert!(taken);
+    let Frame::Welcome(welcome) = wire.receive() else {
+        panic!()
+    };
+    assert_eq!((welcome.seq, welcome.cursor_ok), (1, true));
+    let Frame::Pushed(pushed) = wire.receive() else {
+        panic!()
+    };
+    assert_eq!((pushed.batch, pushed.seq), (1, 2));
+    // What is no opening is not taken, and the frames come as messages.
+    let (mut wire, taken) =
+        Wire::over_saying(tcp(host.address()), &one.token, Some("no opening")).unwrap();
+    assert!(!taken);
+    wire.send(hello);
+    assert!(matches!(wire.receive(), Frame::Welcome(_)));
+}
+
+#[test]
 fn of_two_copies_that_send_at_once_the_slower_one_is_told_to_come_again() {
     let (host, one, _) = two_devices();
     let items = changes(doc(1), 1, 2);

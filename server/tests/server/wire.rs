@@ -8,7 +8,8 @@ use automerge::transaction::Transactable;
 use automerge::{ActorId, Automerge, ROOT};
 use domain::{BlobHash, DocId, IncarnationId};
 use sync_protocol::{
-    CloseCode, Cursor, DocChange, Frame, Hello, OfferItem, PROTOCOL_VERSION, SUBPROTOCOL, Welcome,
+    CloseCode, Cursor, DocChange, Frame, Hello, OPENING_HEADER, OPENING_TAKEN, OfferItem,
+    PROTOCOL_VERSION, SUBPROTOCOL, Welcome,
 };
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::HandshakeError;
@@ -49,12 +50,24 @@ impl Wire {
 impl<S: Read + Write> Wire<S> {
     /// The WebSocket over any stream; an error is the status of the refusal.
     pub fn over(stream: S, token: &str) -> Result<Self, u16> {
+        Self::over_saying(stream, token, None).map(|(wire, _)| wire)
+    }
+
+    /// The same with opening frames in the request; whether the server took them from there.
+    pub fn over_saying(stream: S, token: &str, opening: Option<&str>) -> Result<(Self, bool), u16> {
         let mut request = "ws://localhost/v1/sync".into_client_request().unwrap();
         let headers = request.headers_mut();
         headers.insert("sec-websocket-protocol", SUBPROTOCOL.parse().unwrap());
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        if let Some(opening) = opening {
+            headers.insert(OPENING_HEADER, opening.parse().unwrap());
+        }
         match client(request, stream) {
-            Ok((socket, _)) => Ok(Self { socket }),
+            Ok((socket, answer)) => {
+                let told = answer.headers().get(OPENING_HEADER);
+                let taken = told.is_some_and(|told| told == OPENING_TAKEN);
+                Ok((Self { socket }, taken))
+            }
             Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
             Err(other) => panic!("{other}"),
         }

@@ -8,7 +8,9 @@ use domain::{ChangeHash, DocId};
 use super::{ChangesRefused, DeviceSession, OutboxItem, Output, Phase};
 use crate::close::CloseCode;
 use crate::frame::{DocChange, Push, Pushed, Quota, Reason, Refused};
-use crate::limit::{DOCUMENTS_MAX, LIST_ITEMS_MAX, PAGE_BYTES, PUSHES_IN_FLIGHT_MAX};
+use crate::limit::{
+    CHANGE_BYTES_MAX, DOCUMENTS_MAX, LIST_ITEMS_MAX, PAGE_BYTES, PUSHES_IN_FLIGHT_MAX,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct PushState {
@@ -76,25 +78,50 @@ impl PushState {
 }
 
 impl DeviceSession {
+    pub(super) fn early_push(&mut self, rows: Vec<OutboxItem>) {
+        let stands = self.config.cursor.is_some_and(|cursor| cursor.seq > 0);
+        let usual = |row: &OutboxItem| row.item.change.len() <= CHANGE_BYTES_MAX;
+        if self.phase != Phase::Handshake
+            || self.config.repair
+            || !stands
+            || !rows.iter().all(usual)
+        {
+            return;
+        }
+        self.outbox_read(rows);
+        if !self.push.unsent.is_empty() {
+            self.send_batch();
+        }
+    }
+
+    /// The server did not take what came with `Hello`: it is read and sent again when the time has come.
+    pub(super) fn forget_early_push(&mut self) {
+        self.push = PushState::default();
+    }
+
+    fn send_batch(&mut self) {
+        let rows = self.push.next_rows();
+        self.push.last_batch += 1;
+        let batch = self.push.last_batch;
+        let places = rows.iter().map(|row| (row.lseq, row.item.doc)).collect();
+        let items: Vec<DocChange> = rows.into_iter().map(|row| row.item).collect();
+        self.push.in_flight.insert(
+            batch,
+            Batch {
+                rows: places,
+                refused: BTreeSet::new(),
+            },
+        );
+        self.transmit(Push { batch, items });
+    }
+
     pub(super) fn advance_push(&mut self) {
         if self.repair.is_some() {
             // What the server lacks is being found out; pushing before that would only be refused.
             return;
         }
         while self.push.in_flight.len() < PUSHES_IN_FLIGHT_MAX && !self.push.unsent.is_empty() {
-            let rows = self.push.next_rows();
-            self.push.last_batch += 1;
-            let batch = self.push.last_batch;
-            let places = rows.iter().map(|row| (row.lseq, row.item.doc)).collect();
-            let items: Vec<DocChange> = rows.into_iter().map(|row| row.item).collect();
-            self.push.in_flight.insert(
-                batch,
-                Batch {
-                    rows: places,
-                    refused: BTreeSet::new(),
-                },
-            );
-            self.transmit(Push { batch, items });
+            self.send_batch();
         }
         let room = self.push.in_flight.len() < PUSHES_IN_FLIGHT_MAX && self.push.unsent.is_empty();
         if room && !self.push.reading && !self.push.drained {

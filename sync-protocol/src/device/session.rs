@@ -57,6 +57,9 @@ impl DeviceSession {
                 .saturating_sub(here_ms),
             repair: !welcome.cursor_ok,
         }));
+        if !welcome.cursor_ok || welcome.new_identity.is_some() {
+            self.forget_early_push();
+        }
         let stands_at = self.config.cursor.filter(|_| welcome.cursor_ok);
         self.pull.open(welcome.epoch, welcome.seq, stands_at);
         if !welcome.cursor_ok {

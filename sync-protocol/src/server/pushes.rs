@@ -11,9 +11,30 @@ use crate::limit::PUSHES_IN_FLIGHT_MAX;
 pub(super) struct Pushes {
     last_batch: u64,
     under_way: BTreeSet<u64>,
+    /// Came along with `Hello`, waits for the device to be admitted.
+    early: Option<Push>,
 }
 
 impl ServerSession {
+    pub(super) fn on_early_push(&mut self, push: Push) {
+        if self.pushes.early.replace(push).is_some() {
+            self.fail(
+                CloseCode::Malformed,
+                "more than one batch before the device was admitted",
+            );
+        }
+    }
+
+    /// The device is admitted. What came along with its hello counts only when its cursor has proved that this is the log it means, and when it goes on
+    /// under its name; both ends know that from the welcome.
+    pub(super) fn take_early_push(&mut self, proven: bool) {
+        if let Some(push) = self.pushes.early.take()
+            && proven
+        {
+            self.on_push(push);
+        }
+    }
+
     pub(super) fn on_push(&mut self, push: Push) {
         if push.batch != self.pushes.last_batch + 1 {
             return self.fail(

@@ -35,6 +35,8 @@ impl ServerSession {
             new_identity,
             wall_ms,
         } = admitted;
+        let proven =
+            cursor_ok && new_identity.is_none() && cursor.is_some_and(|cursor| cursor.seq > 0);
         self.transmit(Welcome {
             vault,
             epoch: head.epoch,
@@ -53,6 +55,7 @@ impl ServerSession {
         } else {
             self.begin_repair(head);
         }
+        self.take_early_push(proven);
     }
 
     /// The deadline of [`Self::poll_timeout`] has come (calling early or often is harmless).

@@ -8,6 +8,7 @@
 
 mod codec;
 mod converge;
+mod early;
 mod golden;
 mod hostile;
 mod media;

@@ -169,9 +169,12 @@ impl World {
     fn connect_with(&mut self, device: usize, config: Config) -> ConnId {
         self.count += 1;
         let id = self.count;
+        let mut device_session = DeviceSession::open(config, self.now_ms);
+        // As a shell does: the front of the outbox goes along with the hello.
+        device_session.push_early(self.devices[device].outbox_page(0, 300));
         let conn = Conn {
             device,
-            device_session: DeviceSession::open(config, self.now_ms),
+            device_session,
             server_session: ServerSession::accept(Limits::default(), self.now_ms),
             up: Link::default(),
             down: Link::default(),

@@ -277,7 +277,7 @@ impl Device {
         }
     }
 
-    fn outbox_page(&self, after: u64, bytes_max: usize) -> Vec<OutboxItem> {
+    pub fn outbox_page(&self, after: u64, bytes_max: usize) -> Vec<OutboxItem> {
         let mut bytes = 0;
         let mut page = Vec::new();
         for (lseq, item) in self.outbox.range(after + 1..) {
