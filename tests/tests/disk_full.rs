@@ -136,11 +136,15 @@ fn a_full_disk_under_the_server_loses_nothing() {
         (1, 0)
     );
 
-    // Killed while full and started while still full: it starts, says why it cannot sync, and goes on once there is space.
+    // Killed while full and started while still full: it starts, serves who only looks, says why it takes nothing, and goes on once there is
+    // space.
     disk.fill_leaving(0);
     server.kill();
     server.restart();
-    let answer = laptop.run(&["sync"]).fails_with(7);
+    phone.sync();
+    laptop.edit(&card, &["--back", "edited while it was full again"]);
+    let answer = laptop.run(&["sync"]);
+    assert!(answer.code > 0, "{answer:?}");
     assert!(answer.stderr.contains("full"), "{answer:?}");
     disk.empty();
     let tablet = Device::new("tablet");
@@ -149,5 +153,9 @@ fn a_full_disk_under_the_server_loses_nothing() {
     assert_eq!(
         (tablet.count("cards"), tablet.count("blobs_missing")),
         (2, 0)
+    );
+    assert_eq!(
+        tablet.side(&card, "back"),
+        ["edited while it was full again"]
     );
 }
