@@ -266,7 +266,8 @@ impl Kv {
                 .expect("the engine is taken out only by drop"),
         );
         self.update(move |view| {
-            let totals = Totals::read(&engine)?.ok_or_else(open::no_totals)?;
+            let totals =
+                Totals::read(&engine, engine.runs.prefix())?.ok_or_else(open::no_totals)?;
             totals.check(&engine)?;
             let mut report = KvReport::default();
             for entry in view.scan(&[]) {

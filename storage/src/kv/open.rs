@@ -204,7 +204,7 @@ fn attempt(layout: &Layout, id: &str, options: KvOptions, clean: bool) -> Result
         }
     }
     let last_redo = redo::replay(&layout.dir, &engine).map_err(judge)?;
-    let totals = Totals::read(&engine)
+    let totals = Totals::read(&engine, options.derived)
         .and_then(|totals| totals.ok_or_else(no_totals))
         .map_err(judge)?;
     let mark = Mark::open(&layout.mark())

@@ -197,7 +197,9 @@ mod tests {
             let layout = crate::kv::open::Layout::new(dir.path());
             let engine = Engine::open(&layout.engine(), 1 << 20).ok().unwrap();
             let mut ops: Vec<Physical> = (0..250).map(row).collect();
-            let totals = crate::kv::totals::Totals::read(&engine).unwrap().unwrap();
+            let totals = crate::kv::totals::Totals::read(&engine, b"")
+                .unwrap()
+                .unwrap();
             ops.push(
                 totals
                     .after(crate::kv::View::new(&engine), &ops)

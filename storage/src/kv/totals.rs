@@ -24,9 +24,21 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// As the last commit left them; `None` in a store that never finished its first.
-    pub(crate) fn read(engine: &Engine) -> Result<Option<Self>, KvError> {
-        Ok(engine.get(ROW)?.and_then(|row| Self::parse(&row)))
+    /// As the last commit left them; `None` in a store that never finished its first. A store from before rows could live in runs did not count
+    /// its derived rows: they are counted here, under this prefix.
+    pub(crate) fn read(engine: &Engine, prefix: &[u8]) -> Result<Option<Self>, KvError> {
+        let Some(row) = engine.get(ROW)? else {
+            return Ok(None);
+        };
+        let Some((totals, rest)) = Self::parse(&row) else {
+            return Ok(None);
+        };
+        let derived = match <[u8; 8]>::try_from(rest) {
+            Ok(count) => u64::from_be_bytes(count),
+            Err(_) if rest.is_empty() => count_under(engine, prefix)?,
+            Err(_) => return Ok(None),
+        };
+        Ok(Some(Self { derived, ..totals }))
     }
 
     /// As they will be after these operations, each on another key.
@@ -91,17 +103,34 @@ impl Totals {
         self.sum = self.sum.wrapping_add(hash(key, value));
     }
 
-    fn parse(row: &[u8]) -> Option<Self> {
+    /// All but the derived rows' number, which is in the rest.
+    fn parse(row: &[u8]) -> Option<(Self, &[u8])> {
         let (commits, rest) = row.split_first_chunk::<8>()?;
         let (rows, rest) = rest.split_first_chunk::<8>()?;
         let (sum, rest) = rest.split_first_chunk::<16>()?;
-        Some(Self {
+        let totals = Self {
             commits: u64::from_be_bytes(*commits),
             rows: u64::from_be_bytes(*rows),
             sum: u128::from_be_bytes(*sum),
-            derived: u64::from_be_bytes(rest.try_into().ok()?),
-        })
+            derived: 0,
+        };
+        Some((totals, rest))
     }
+}
+
+/// Rows of the engine under a prefix; none under the empty one.
+fn count_under(engine: &Engine, prefix: &[u8]) -> Result<u64, KvError> {
+    let mut count = 0;
+    if !prefix.is_empty() {
+        let mut range = engine.range(Bound::Included(prefix.to_vec()), Bound::Unbounded);
+        while let Some(row) = range.next() {
+            if !row?.0.starts_with(prefix) {
+                break;
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// The file that repeats the number of commits. It is never synced: it is written after the flush, so it can only lag.
@@ -171,4 +200,38 @@ fn hash(key: &[u8], value: &[u8]) -> u128 {
             .first_chunk()
             .expect("a hash has 32 bytes"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::{Batch, Kv, KvOptions};
+
+    #[test]
+    fn a_store_that_did_not_count_its_derived_rows_opens_and_counts_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = KvOptions::device().deriving(b"i");
+        let kv = Kv::create(dir.path(), options).unwrap();
+        let mut batch = Batch::new();
+        (0..50).for_each(|i| batch.put(format!("i{i:04}"), b"derived".as_slice()));
+        (0..20).for_each(|i| batch.put(format!("row{i:04}"), b"row".as_slice()));
+        kv.commit(batch).unwrap();
+        drop(kv);
+        let layout = crate::kv::open::Layout::new(dir.path());
+        let engine = Engine::open(&layout.engine(), 1 << 20).ok().unwrap();
+        let mut row = engine.get(ROW).unwrap().unwrap();
+        row.truncate(32);
+        engine.apply(&[Physical::Put(ROW.to_vec(), row)]).unwrap();
+        assert_eq!(Totals::read(&engine, b"i").unwrap().unwrap().derived, 50);
+        engine.flush().unwrap();
+        drop(engine);
+
+        for _ in 0..2 {
+            let kv = Kv::open(dir.path(), options).unwrap();
+            let mut batch = Batch::new();
+            batch.put(b"row".to_vec(), b"new".as_slice());
+            kv.commit(batch).unwrap();
+            assert_eq!(kv.verify().unwrap().entries, 71);
+        }
+    }
 }
