@@ -283,11 +283,10 @@ impl VaultStore {
         heads: &[ChangeHash],
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let loaded = self.load(doc)?;
-        Ok(loaded
-            .get_changes(&known(&loaded, heads))
-            .iter()
-            .map(kept)
-            .collect())
+        trial::changes_again(&loaded, &known(&loaded, heads)).ok_or_else(|| StoreError::Damaged {
+            doc,
+            reason: "Automerge cannot give its changes back".to_owned(),
+        })
     }
 
     /// All changes of a document, dependencies first.

@@ -1,5 +1,6 @@
 //! Walking the operations of a change, all columns side by side: that they have the same length, refer to nothing that
-//! cannot exist yet, nest no deeper than our documents do, and that every value is what its type says.
+//! cannot exist yet, overwrite something where only that makes sense, nest no deeper than our documents do, and that every
+//! value is what its type says.
 
 use crate::intake::GateError;
 use crate::intake::columns::{BoolColumn, Column, DeltaColumn};
@@ -35,6 +36,8 @@ pub(super) struct Frame {
 
 /// Make map, set, make list, delete, make text, increment, make table; 7 would be a mark.
 const ACTION_MAX: u64 = 6;
+const DELETE: u64 = 3;
+const INCREMENT: u64 = 5;
 
 /// What a walk over all operations found.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +65,21 @@ pub(crate) struct Op<'a> {
     pub(crate) predecessors: u64,
     /// The last of those.
     pub(crate) predecessor: Option<Name>,
+}
+
+impl Op<'_> {
+    /// What is new overwrites nothing; what changes an element of a list, deletes or increments, overwrites something, and
+    /// that is the proof that there is such a thing. Automerge has no place for a change to an element that is not there,
+    /// and puts it to whatever arrives in the same batch.
+    const fn overwrites_as_it_must(&self) -> bool {
+        let changes = matches!(self.action, DELETE | INCREMENT);
+        match (self.insert, self.key) {
+            (true, _) => self.predecessors == 0 && !changes,
+            (false, Key::Text(_)) => self.predecessors > 0 || !changes,
+            (false, Key::Element(_)) => self.predecessors > 0,
+            (false, Key::Head) => false,
+        }
+    }
 }
 
 /// Where in its object an operation works.
@@ -166,7 +184,7 @@ impl<'a> Walk<'a> {
         let (key, insert) = self.key(number)?;
         let value = self.read_value()?;
         let (predecessors, predecessor) = self.read_predecessors(number)?;
-        Ok(Op {
+        let op = Op {
             number,
             object,
             key,
@@ -175,7 +193,12 @@ impl<'a> Walk<'a> {
             value,
             predecessors,
             predecessor,
-        })
+        };
+        if op.overwrites_as_it_must() {
+            Ok(op)
+        } else {
+            Err(GateError::Malformed("predecessor column"))
+        }
     }
 
     /// The object operated on, and its depth as far as this change made it.

@@ -1,7 +1,7 @@
 //! The byte gate: agrees with Automerge on everything our own edits produce, refuses what hurts it, and never panics.
 
 use automerge::transaction::Transactable;
-use automerge::{Automerge, Change, ObjType, ROOT};
+use automerge::{Automerge, Change, ObjType, ROOT, ReadDoc};
 use domain::document::cards::{self, NewCard};
 use domain::document::conflict::Side;
 use domain::document::{deck as deck_doc, events, settings};
@@ -180,6 +180,48 @@ fn agrees_on_what_we_never_write() {
     }
 }
 
+/// Every way in which Automerge itself changes what stands in a list or a text, also where two have written.
+#[test]
+fn lists_and_texts_that_others_write_pass() {
+    let mut doc = document(3);
+    let (list, text) = edit(&mut doc, |tx| {
+        let list = tx.put_object(ROOT, "list", ObjType::List)?;
+        tx.splice(&list, 0, 0, [1, 2, 3, 4].map(automerge::ScalarValue::from))?;
+        tx.insert(&list, 4, automerge::ScalarValue::counter(1))?;
+        let text = tx.put_object(ROOT, "text", ObjType::Text)?;
+        tx.splice_text(&text, 0, 0, "some words")?;
+        Ok((list, text))
+    })
+    .unwrap();
+    let mut other = fork(&doc, 4);
+    for (doc, value) in [(&mut doc, 7), (&mut other, 8)] {
+        edit(doc, |tx| {
+            tx.put(&list, 0, value)?;
+            tx.put_object(&list, 1, ObjType::Map)?;
+            tx.increment(&list, 4, value)?;
+            tx.put(&text, 2, "M")?;
+            Ok(tx.splice_text(&text, 4, 3, "W")?)
+        })
+        .unwrap();
+    }
+    merge(&mut doc, &other);
+    edit(&mut doc, |tx| {
+        tx.put(&list, 0, 9)?;
+        tx.put(&list, 0, 10)?;
+        tx.increment(&list, 4, 2)?;
+        tx.delete(&list, 1)?;
+        tx.delete(&list, 1)?;
+        tx.put(ROOT, "k", 1)?;
+        tx.delete(ROOT, "k")?;
+        tx.delete(ROOT, "not there")?;
+        Ok(tx.splice_text(&text, 0, 5, "")?)
+    })
+    .unwrap();
+    for change in changes(&doc) {
+        agrees(&gate(change.raw_bytes()).unwrap(), &change);
+    }
+}
+
 #[test]
 fn the_genesis_of_settings_passes() {
     let genesis = gate(settings::genesis()).unwrap();
@@ -341,6 +383,52 @@ fn references_are_bounded_by_what_can_exist() {
             "{others:?}"
         );
     }
+}
+
+/// An update of a list element that is not there has no place in a document: Automerge loses it when it comes alone.
+#[test]
+fn what_changes_something_names_it() {
+    let mut doc = document(3);
+    let list = edit(&mut doc, |tx| {
+        Ok(tx.put_object(ROOT, "list", ObjType::List)?)
+    })
+    .unwrap();
+    let made = |action: u64, insert: &[u8], predecessors| {
+        let mut change = RawChange::nulls(1);
+        change.deps = vec![doc.get_heads()[0].0];
+        change.start_op = 2;
+        change.others = vec![doc.get_actor().to_bytes().to_vec()];
+        change.columns.remove(&0x15);
+        for (actor, counter) in [(0x01, 0x02), (0x11, 0x13)] {
+            change.set(actor, Column::new().run(1, 1));
+            change.set(counter, Column::new().run(1, 1));
+        }
+        change.set(0x34, Column::raw(insert));
+        change.set(0x42, Column::new().run(1, action));
+        if predecessors == 1 {
+            change.set(0x70, Column::new().run(1, 1));
+            change.set(0x71, Column::new().run(1, 1));
+            change.set(0x73, Column::new().run(1, 1));
+        }
+        change.chunk()
+    };
+    let (no, yes): (&[u8], &[u8]) = (&[1], &[0, 1]);
+    let judged = |action, insert, predecessors| {
+        gate(&made(action, insert, predecessors)).map(|gated| gated.ops())
+    };
+    let refused = Err(GateError::Malformed("predecessor column"));
+    for action in 0..=6 {
+        let changes = matches!(action, 3 | 5);
+        assert_eq!(judged(action, no, 0), refused, "{action}");
+        assert_eq!(judged(action, no, 1), Ok(1), "{action}");
+        assert_eq!(judged(action, yes, 1), refused, "{action}");
+        assert_eq!(judged(action, yes, 0).is_err(), changes, "{action}");
+    }
+    let change = Change::from_bytes(made(1, no, 0)).unwrap();
+    let mut after = doc.clone();
+    after.apply_changes([change]).unwrap();
+    assert_eq!((after.length(&list), after.get_heads().len()), (0, 1));
+    assert_ne!(after.get_heads(), doc.get_heads());
 }
 
 #[test]

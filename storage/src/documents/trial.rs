@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{Automerge, Change, ReadDoc};
+use automerge::{Automerge, Change, ChangeHash, ReadDoc};
 
-use super::SchemaCheck;
 use super::quiet::quiet_this_thread;
+use super::{SchemaCheck, kept};
 use crate::limit::INTAKE_STACK_BYTES;
 
 /// Runs `work` with a deep stack; `None` when it panicked.
@@ -96,6 +96,11 @@ pub(super) fn save(doc: &Automerge) -> Option<Vec<u8>> {
         (again.get_heads() == doc.get_heads()).then_some(saved)
     })
     .flatten()
+}
+
+/// The changes that are not ancestors of `heads`, made again from the document; `None` when Automerge cannot make them.
+pub(super) fn changes_again(doc: &Automerge, heads: &[ChangeHash]) -> Option<Vec<Vec<u8>>> {
+    on_deep_stack(|| doc.get_changes(heads).iter().map(kept).collect())
 }
 
 fn parse(changes: &[&[u8]]) -> Result<Vec<Change>, String> {

@@ -5,7 +5,7 @@ use domain::DocId;
 
 use super::rows::{self, Header};
 use super::writer::{Pending, Work};
-use super::{SetAside, StoreError, VaultStore, heads_of, kept, same_heads, seal, slices, trial};
+use super::{SetAside, StoreError, VaultStore, heads_of, same_heads, seal, slices, trial};
 use crate::pack::{PackBounds, decode_pack};
 
 /// What a full check found.
@@ -28,8 +28,8 @@ enum Health {
     Whole,
     /// The pack is whole, the saved document is not.
     SavedLost(Vec<Vec<u8>>),
-    /// The document loads, the pack does not.
-    PackLost(Box<Automerge>),
+    /// The document loads and gives its changes back, the pack does not.
+    PackLost(Box<Automerge>, Vec<Vec<u8>>),
     /// Neither.
     Lost,
 }
@@ -60,8 +60,7 @@ impl VaultStore {
                     self.rewrite(doc, header, loaded, all, false)?;
                     report.healed.push(doc);
                 }
-                Health::PackLost(loaded) => {
-                    let all = loaded.get_changes(&[]).iter().map(kept).collect();
+                Health::PackLost(loaded, all) => {
                     self.rewrite(doc, header, *loaded, all, true)?;
                     report.healed.push(doc);
                 }
@@ -107,7 +106,10 @@ impl VaultStore {
                     Health::Lost
                 }
             }
-            (None, Some(loaded)) => Health::PackLost(Box::new(loaded)),
+            (None, Some(loaded)) => match trial::changes_again(&loaded, &[]) {
+                Some(all) => Health::PackLost(Box::new(loaded), all),
+                None => Health::Lost,
+            },
             (None, None) => Health::Lost,
         })
     }
@@ -200,7 +202,7 @@ impl VaultStore {
             if path.extension().is_some_and(|e| e == "pack") {
                 found.extend(decode_pack(&bytes, PackBounds::default()).unwrap_or_default());
             } else if let Some(loaded) = trial::load(&bytes) {
-                found.extend(loaded.get_changes(&[]).iter().map(kept));
+                found.extend(trial::changes_again(&loaded, &[]).unwrap_or_default());
             }
         }
         found.extend(
