@@ -31,7 +31,7 @@ promise() {
 }
 
 command -v cargo >/dev/null || { echo "Rust is missing: install it with rustup (https://rustup.rs) and run this again" >&2; exit 1; }
-command -v cc >/dev/null || { echo "a C compiler is missing: apt-get install gcc, and run this again" >&2; exit 1; }
+command -v cc >/dev/null && command -v make >/dev/null || { echo "a C compiler or make is missing: apt-get install gcc make, and run this again" >&2; exit 1; }
 
 title "Building (the first time takes a few minutes)"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"

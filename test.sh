@@ -48,7 +48,7 @@ component() {
 }
 
 command -v cargo >/dev/null || { echo "Rust is missing: install it with rustup (https://rustup.rs) and run this again" >&2; exit 1; }
-command -v cc >/dev/null || debian gcc libc6-dev || { echo "a C compiler is missing: install gcc and run this again" >&2; exit 1; }
+command -v cc >/dev/null && command -v make >/dev/null || debian gcc libc6-dev make || { echo "a C compiler or make is missing: install gcc and make and run this again" >&2; exit 1; }
 rustc --version
 
 if component fmt rustfmt; then step format cargo fmt --all --check; else skip "format: rustfmt is not installed"; fi

@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 mod cli;
 
+/// The C library's allocator holds on to what many threads freed: a server of 20 000 edits had 300 MB for 30 MB in use.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     cli::run(std::env::args_os().collect())
 }

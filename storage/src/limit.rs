@@ -60,7 +60,7 @@ pub const COMMIT_SPACE_FACTOR: u64 = 4;
 pub const CACHE_BYTES_DEVICE: u64 = 32 * 1024 * 1024;
 
 /// Cache of the key-value store on a server.
-pub const CACHE_BYTES_SERVER: u64 = 64 * 1024 * 1024;
+pub const CACHE_BYTES_SERVER: u64 = 16 * 1024 * 1024;
 
 /// How often a waiter looks whether a short holder has let go of the lock.
 pub const LOCK_POLL: Duration = Duration::from_millis(10);
