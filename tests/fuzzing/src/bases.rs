@@ -44,6 +44,10 @@ pub fn small() -> Vec<Base> {
             tx.put(ROOT, "name", "changed")?;
             Ok(())
         }),
+        base("plain-page", false, plain_page(6), |tx| {
+            cards::set_side_text(tx, card(1), Side::Back, "another answer", device(3))
+        }),
+        nothing(),
     ]
 }
 
@@ -88,6 +92,23 @@ fn base(
         is_large,
         changes: raw(&doc.get_changes(&[])),
         next: next.concat(),
+    }
+}
+
+/// A document that nobody has yet, and the beginnings of all the others.
+fn nothing() -> Base {
+    let others = [
+        settings_document(),
+        deck_document(),
+        plain_page(1),
+        segment(5, 5),
+    ];
+    let firsts = others.map(|doc| raw(&doc.get_changes(&[])).into_iter().take(1));
+    Base {
+        name: "nothing",
+        is_large: false,
+        changes: Vec::new(),
+        next: firsts.into_iter().flatten().collect(),
     }
 }
 
@@ -158,6 +179,19 @@ fn page(count: u32, edits: u32) -> Automerge {
                 cards::set_flag(tx, id, 3, device(2))
             },
         );
+    }
+    doc
+}
+
+/// A page of so many cards, which two devices edited in turn: as most pages are that a new device meets.
+fn plain_page(count: u32) -> Automerge {
+    let mut doc = page(count, 0);
+    for n in 0..count {
+        let by = if n % 2 == 0 { 1 } else { 2 };
+        edit(&mut doc, by, |tx| {
+            cards::set_side_text(tx, card(n), Side::Front, "in other words", device(by))?;
+            cards::set_flag(tx, card(n), 3, device(by))
+        });
     }
     doc
 }

@@ -15,6 +15,10 @@ use crate::bases::{Base, document_id};
 use crate::case::Case;
 use crate::ledger::Ledger;
 use crate::tally::{Fate, Tally};
+use crate::whole;
+
+/// One arrival in so many is tried as part of a whole document too, where the document is large.
+const LARGE_WHOLE_ONCE_IN: u64 = 8;
 
 /// A vault in a temporary folder that holds some documents.
 #[derive(Debug)]
@@ -82,6 +86,7 @@ impl Field {
             ledger: ledger.clone(),
             waiting: BTreeMap::new(),
             accepted: Vec::new(),
+            arrivals: 0,
             set_aside: 0,
             tally,
         }
@@ -147,6 +152,7 @@ pub struct Round<'a> {
     ledger: Ledger,
     waiting: BTreeMap<ChangeHash, GatedChange>,
     accepted: Vec<Vec<u8>>,
+    arrivals: u64,
     set_aside: u64,
     tally: &'a mut Tally,
 }
@@ -172,6 +178,7 @@ impl Round<'_> {
             [one] if batch.len() == 1 => Some(self.ledger.judge(one)),
             _ => None,
         };
+        let whole = self.whole_with(&batch);
         let begun = Instant::now();
         let received = self
             .writer
@@ -184,8 +191,49 @@ impl Round<'_> {
                 format!("a server says {verdict:?}, the device {fate:?}")
             })?;
         }
+        if let Some(read) = whole {
+            self.compare(&read, &fates, &received)?;
+        }
         fates.into_iter().for_each(|fate| self.tally.count(fate));
         self.take(gated, &received)
+    }
+
+    /// Whether a device that knows nothing of the document takes it with this batch without Automerge.
+    pub fn takes_whole(&self, batch: &[Vec<u8>]) -> bool {
+        let held = self.base.changes.iter().chain(&self.accepted);
+        whole::judge(held.chain(batch).cloned().collect()).is_some()
+    }
+
+    /// What a device that knows nothing of the document reads when it and this batch come at once, if that goes the short way.
+    fn whole_with(&mut self, batch: &[Vec<u8>]) -> Option<whole::View> {
+        self.arrivals += 1;
+        if self.base.is_large && !self.arrivals.is_multiple_of(LARGE_WHOLE_ONCE_IN) {
+            return None;
+        }
+        let held = self.base.changes.iter().chain(&self.accepted);
+        whole::judge(held.chain(batch).cloned().collect()).map(|arrival| arrival.read)
+    }
+
+    /// The short way took the batch: so did the intake, and Automerge shows what was read.
+    fn compare(
+        &mut self,
+        read: &whole::View,
+        fates: &[Fate],
+        received: &Received,
+    ) -> Result<(), String> {
+        self.tally.whole += fates.len() as u64;
+        let took = |fate: &Fate| matches!(fate, Fate::Accepted | Fate::Known);
+        expect(fates.iter().all(took), || {
+            format!("taken with the whole document, but alone {fates:?}")
+        })?;
+        // What had waited for the batch is in the document now, and was not in the arrival.
+        if received.applied.len() > fates.len() {
+            return Ok(());
+        }
+        let shown = whole::view(self.writer.document(self.doc).map_err(words)?);
+        expect(shown == *read, || {
+            format!("as a whole it is read as {read:?}, Automerge shows {shown:?}")
+        })
     }
 
     /// Where each input of the batch ended.
@@ -277,6 +325,7 @@ impl Round<'_> {
         })?;
         read_all(&again);
         self.arrive_at_once()?;
+        self.arrive_whole()?;
         honest_edit(&mut self.writer, self.doc)?;
         self.tally.documents += 1;
         Ok(())
@@ -303,6 +352,15 @@ impl Round<'_> {
         expect(sorted(&received.after) == held, || {
             "arriving at once, it has other heads".to_owned()
         })
+    }
+
+    /// Another device takes all of it without Automerge, where that is possible.
+    fn arrive_whole(&mut self) -> Result<(), String> {
+        let all = self.base.changes.iter().chain(&self.accepted);
+        match whole::judge(all.cloned().collect()) {
+            Some(arrival) => whole::admit(&mut self.writer, arrival, &self.ledger.heads()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -374,11 +432,11 @@ fn sorted(heads: &[ChangeHash]) -> Vec<ChangeHash> {
     heads
 }
 
-fn expect(holds: bool, else_say: impl FnOnce() -> String) -> Result<(), String> {
+pub(crate) fn expect(holds: bool, else_say: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(else_say()) }
 }
 
-fn words(error: impl std::error::Error) -> String {
+pub(crate) fn words(error: impl std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -23,3 +23,4 @@ pub mod run;
 pub mod seeds;
 pub mod single;
 pub mod tally;
+mod whole;

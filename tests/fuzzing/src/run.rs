@@ -18,6 +18,11 @@ const LARGE_ROUND_INPUTS: u64 = 40;
 const LARGE_ONCE_IN: u64 = 12;
 /// One round in so many is stored, reopened and verified.
 const KEPT_ONCE_IN: u64 = 15;
+/// In one round in so many only what a new device takes without Automerge is tried: one in twenty inputs is, and none any
+/// more after the first that was made apart from another.
+const WHOLE_ONCE_IN: u64 = 8;
+/// Inputs made in such a round at most.
+const WHOLE_ROUND_TRIES: u64 = 3_000;
 
 /// What does not hold, and how to see it again.
 #[derive(Debug)]
@@ -110,8 +115,11 @@ fn fill(
     } else {
         ROUND_INPUTS
     };
+    let is_whole = dice.one_in(WHOLE_ONCE_IN) && !own.is_large;
+    let mut tries = 0;
     let mut given = 0;
-    while given < inputs {
+    while given < inputs && tries < WHOLE_ROUND_TRIES {
+        tries += 1;
         let size = if dice.one_in(8) { 1 + dice.index(5) } else { 1 };
         let mut ledger = None;
         let mut batch = Vec::new();
@@ -142,6 +150,9 @@ fn fill(
         }
         if size > 1 && dice.one_in(3) {
             batch.reverse();
+        }
+        if is_whole && !round.takes_whole(&batch) {
+            continue;
         }
         given += size as u64;
         last.changes = round.accepted().to_vec();

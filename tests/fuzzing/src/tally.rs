@@ -63,6 +63,8 @@ pub struct Tally {
     pub inputs: u64,
     /// Documents that were saved, loaded, read and edited after what they accepted.
     pub documents: u64,
+    /// Inputs that the short way for whole documents took too.
+    pub whole: u64,
     /// Vaults that were written, reopened and verified.
     pub vaults: u64,
     /// The longest one batch took, what it was tried on, and the changes of it.
@@ -100,6 +102,7 @@ impl fmt::Display for Tally {
             "{:>9} documents saved, loaded, read and edited",
             self.documents
         )?;
+        writeln!(f, "{:>9} inputs taken as part of a whole", self.whole)?;
         writeln!(f, "{:>9} vaults reopened and verified", self.vaults)?;
         let (time, base, batch) = &self.slowest;
         let bytes: usize = batch.iter().map(Vec::len).sum();

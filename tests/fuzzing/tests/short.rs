@@ -21,7 +21,7 @@ fn mutated_changes_do_no_harm_and_reach_every_check() {
     for fate in reached {
         assert!(tally.of(fate) > 0, "{fate:?} was never reached");
     }
-    assert!(tally.documents > 0 && tally.vaults > 0);
+    assert!(tally.documents > 0 && tally.vaults > 0 && tally.whole > 0);
     let peak = peak_memory_kib().unwrap_or(0);
     assert!(peak < 512 * 1024, "{peak} KiB");
 }
