@@ -92,6 +92,42 @@ fn over_the_quota_is_refused_before_bytes_travel_and_more_quota_finishes() {
 }
 
 #[test]
+fn a_picture_over_the_quota_is_saved_by_the_device_it_was_lent_to() {
+    let server = Server::start(ServerOptions {
+        quota_bytes: Some(10_000),
+        ..ServerOptions::default()
+    });
+    let (phone, laptop) = (Device::new("phone"), Device::new("laptop"));
+    phone.register(&server.url(), "ada");
+    laptop.login(&server.url(), "ada");
+    let deck = phone.add_deck("Pictures");
+    let bytes = picture(1, 60);
+    let card = add_picture(&phone, &deck, &bytes);
+    let mut watch = phone.start_reading(&["sync", "--watch"]);
+    let is_settled = |line: &String| line.contains("\"settled\"");
+    while !watch.line().as_ref().is_some_and(is_settled) {}
+    let lent = laptop.run(&["sync"]).fails_with(5);
+    assert!(lent.stderr.contains("not at the server"), "{lent:?}");
+    let hash = text(&laptop.show(&card)["front"][0], "blob").to_owned();
+    assert_eq!(laptop.blob(&hash).unwrap(), bytes);
+    assert_eq!(
+        number(&laptop.status()["blobs_refused"][0], "bytes"),
+        bytes.len() as u64
+    );
+    drop(watch);
+    drop(phone);
+
+    laptop.run(&["sync"]).fails_with(5);
+    server.admin(&["user", "quota", "ada", "100000"]).ok();
+    assert_eq!(number(&laptop.sync(), "blobs_sent"), 1);
+    assert_eq!(laptop.status()["blobs_refused"], json!([]));
+    let tablet = Device::new("tablet");
+    tablet.login(&server.url(), "ada");
+    tablet.sync();
+    assert_eq!(tablet.blob(&hash).unwrap(), bytes);
+}
+
+#[test]
 fn with_no_quota_at_all_reviews_and_edits_still_travel() {
     let server = Server::start(ServerOptions {
         quota_bytes: Some(0),

@@ -140,7 +140,7 @@ fn verdict(report: &SyncReport) -> Outcome {
             report.quota_limit_bytes.unwrap_or(0),
         );
         let message = format!(
-            "over the account's quota: {used} of {limit} bytes are used; {} ({} bytes) did not fit and stay on this device only",
+            "over the account's quota: {used} of {limit} bytes are used; {} ({} bytes) did not fit and are not at the server",
             blobs(report.blobs_refused),
             report.bytes_refused,
         );

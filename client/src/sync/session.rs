@@ -267,6 +267,11 @@ impl Session {
                 }
                 Output::Settled(counters) => self.settled(counters),
                 Output::Close(closing) => self.closing = Some(closing),
+                Output::ReadOffers { .. } => {
+                    // What arrived may be an offer, what is stored is none: the vault hears of both first.
+                    self.noting |= self.tell_blobs();
+                    self.ask_vault(output);
+                }
                 output => self.ask_vault(output),
             }
         }

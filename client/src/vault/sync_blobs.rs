@@ -76,6 +76,7 @@ impl Vault {
             });
         }
         if !here.is_empty() {
+            page.some_are_here = true;
             self.sync_blobs_arrived(&here)?;
         }
         Ok(page)
@@ -128,13 +129,15 @@ impl Vault {
         stored: &[BlobHash],
     ) -> VaultResult<()> {
         self.write(|tx| {
-            for blob in stored {
-                tx.writer.set(key::offer(*blob), None);
-                tx.writer.set(key::refused(*blob), None);
-            }
             for blob in arrived {
                 tx.writer.set(key::want(*blob), None);
                 tx.writer.set(key::viewed(*blob), None);
+                // It may have been relayed: what the server is not known to have is offered.
+                tx.writer.set(key::offer(*blob), Some(Vec::new()));
+            }
+            for blob in stored {
+                tx.writer.set(key::offer(*blob), None);
+                tx.writer.set(key::refused(*blob), None);
             }
             Ok(())
         })

@@ -221,6 +221,39 @@ fn a_vault_that_is_told_to_be_a_copy_goes_on_under_a_new_id() {
 }
 
 #[test]
+fn what_came_from_another_device_is_offered_until_the_server_has_it() {
+    let mut relay = Relay::new(2);
+    let deck = relay.vaults[0].deck_add("D").unwrap();
+    let media = NewMedia::read(&fixture("chelsea.jpg"), media::Kind::Image, None).unwrap();
+    let mut card = texts(deck, "f", "b");
+    card.back.push(NewItem::Media(Box::new(media)));
+    relay.vaults[0].add_card(&card).unwrap();
+    relay.settle();
+    let arrived = relay.copy_blobs(1);
+    relay.reopen(1);
+    let offered = |relay: &Relay| -> Vec<_> {
+        let page = relay.vaults[1].sync_read_offers(None, 10).unwrap();
+        page.items.into_iter().map(|item| item.hash).collect()
+    };
+    assert_eq!((arrived.len(), offered(&relay)), (1, arrived.clone()));
+
+    relay.vaults[1]
+        .sync_blobs_noted(&arrived, &arrived)
+        .unwrap();
+    assert_eq!(offered(&relay), [], "it came from the server");
+
+    // Here whole, and not noted: the process ended in between.
+    let blob = arrived[0];
+    relay.vaults[1].blobs().remove(&blob).unwrap();
+    relay.vaults[1].verify().unwrap();
+    let bytes = relay.vaults[0].blobs().read(&blob).unwrap();
+    relay.vaults[1].blobs().put_bytes(&bytes).unwrap();
+    let wants = relay.vaults[1].sync_read_wants(None, 10).unwrap();
+    assert!(wants.items.is_empty() && wants.some_are_here);
+    assert_eq!(offered(&relay), arrived);
+}
+
+#[test]
 fn refused_blobs_are_told_until_the_next_session_and_offered_again() {
     let mut relay = Relay::new(1);
     let deck = relay.vaults[0].deck_add("D").unwrap();

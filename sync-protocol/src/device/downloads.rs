@@ -103,6 +103,9 @@ impl DeviceSession {
             .into_iter()
             .filter(|want| !downloads.knows(&want.hash))
             .collect();
+        if page.some_are_here {
+            self.uploads.scan_again();
+        }
         self.get(fresh, now_ms);
     }
 
@@ -202,7 +205,7 @@ impl DeviceSession {
         match written {
             BlobWritten::Piece => {}
             BlobWritten::Stored => {
-                self.receiver.forget(&hash);
+                let total = self.receiver.forget(&hash).unwrap_or(0);
                 self.downloads.asked.remove(&hash);
                 if self.downloads.reading {
                     self.downloads.arrived.insert(hash);
@@ -210,6 +213,7 @@ impl DeviceSession {
                 self.counters.blobs_received += 1;
                 if relayed {
                     self.transmit(BlobStored { hashes: vec![hash] });
+                    self.relayed(hash, total);
                 } else {
                     self.outputs.push_back(Output::BlobsStored(vec![hash]));
                 }

@@ -260,6 +260,8 @@ pub struct WantPage {
     pub items: Vec<Want>,
     /// There are more after the last.
     pub more: bool,
+    /// Some that were wanted are here already, by the looks of it since before a crash: the server may lack them.
+    pub some_are_here: bool,
 }
 
 /// See [`Output::BlobRefused`].

@@ -134,8 +134,26 @@ impl DeviceSession {
     }
 
     fn refused(&mut self, refused: BlobRefused) {
-        self.uploads.refused.insert(refused.hash);
-        self.outputs.push_back(Output::BlobRefused(refused));
+        // Told once, until there is more room.
+        if self.uploads.refused.insert(refused.hash) {
+            self.outputs.push_back(Output::BlobRefused(refused));
+        }
+    }
+
+    /// A relay of a blob is over at this end. The server had no room for it, so whoever has it now offers it again when there is more: its source may be
+    /// gone by then.
+    pub(super) fn relayed(&mut self, hash: BlobHash, bytes: u64) {
+        let quota = self.quota;
+        if quota.limit.saturating_sub(quota.used) >= bytes {
+            // By now there is.
+            return self.uploads.scan_again();
+        }
+        self.refused(BlobRefused {
+            hash,
+            reason: Reason::Quota,
+            quota,
+            bytes,
+        });
     }
 
     pub(super) fn on_grant(&mut self, grant: BlobGrant) {
@@ -192,10 +210,13 @@ impl DeviceSession {
                 used: item.used,
                 limit: item.limit,
             };
+            if item.reason == Reason::Quota {
+                self.quota = quota;
+            }
             if offer.wanted {
                 self.offer(vec![offer.item]);
             } else if item.reason == Reason::NobodyWaits {
-                self.uploads.refused.insert(item.hash);
+                self.relayed(item.hash, offer.item.bytes);
             } else {
                 self.refused(BlobRefused {
                     hash: item.hash,
@@ -265,8 +286,8 @@ impl DeviceSession {
                 .is_some_and(|offer| offer.relay)
         {
             self.uploads.offers.remove(&data.hash);
-            self.uploads.refused.insert(data.hash);
             self.counters.blobs_sent += 1;
+            self.relayed(data.hash, data.total);
         }
     }
 

@@ -150,6 +150,62 @@ fn a_blob_over_the_quota_goes_from_device_to_device() {
 }
 
 #[test]
+fn who_got_a_blob_over_the_quota_stores_it_when_there_is_room_and_its_source_is_gone() {
+    for still_connected in [true, false] {
+        let mut world = World::new(11, 2);
+        world.server.quota_bytes = 1_000;
+        let hash = world.add_blob(0, doc(1), 300_000);
+        world.settle();
+        let told: Vec<_> = world.devices[1]
+            .blobs_refused
+            .iter()
+            .map(|refused| (refused.hash, refused.bytes))
+            .collect();
+        assert!(
+            told.contains(&(hash, 300_000)),
+            "who got it tells that the server lacks it: {told:?}"
+        );
+        world.cut_all();
+        let id = world.connect(1);
+        world.run();
+        assert!(world.server.blobs.is_empty());
+        world.server.quota_bytes = 1_000_000;
+        if still_connected {
+            let (quota, now) = (world.server.quota(), world.now_ms);
+            let conn = world.conns.get_mut(&id).unwrap();
+            conn.server_session.handle_quota(quota, now);
+            world.drain(id);
+        } else {
+            world.cut(1);
+            world.connect(1);
+        }
+        world.run();
+        assert!(world.server.blobs.contains_key(&hash));
+    }
+}
+
+#[test]
+fn room_that_came_during_a_relay_is_used_after_it() {
+    let mut world = World::new(12, 2);
+    world.server.quota_bytes = 1_000;
+    world.bytes_a_ms = 1_000;
+    let hash = world.add_blob(0, doc(1), 900_000);
+    world.connect(0);
+    world.run();
+    let target = world.connect(1);
+    world.run_for(300);
+    assert!(!world.server.pairs.is_empty(), "the relay is under way");
+    world.server.quota_bytes = 1_000_000;
+    let (quota, now) = (world.server.quota(), world.now_ms);
+    let conn = world.conns.get_mut(&target).unwrap();
+    conn.server_session.handle_quota(quota, now);
+    world.drain(target);
+    world.run();
+    assert!(world.devices[1].blobs.contains_key(&hash));
+    assert!(world.server.blobs.contains_key(&hash));
+}
+
+#[test]
 fn many_small_blobs_over_the_quota_go_from_device_to_device() {
     let mut world = World::new(6, 2);
     world.server.quota_bytes = 1_000;

@@ -27,9 +27,6 @@
 //! After every step the invariants of ARCHITECTURE.md ([`check`]); in a healed world, at rest: everybody shows what the reference model ([`model`]) says of
 //! all edits that any party still held, the server has all of it, and nothing is left pending.
 //!
-//! # What is known to fail
-//! `just sim 12700 6023`: a blob over the quota that came by relay is offered by nobody once its source was put back to a backup and the quota was raised.
-//!
 //! Reading order: [`model`], [`world`], `device`, `server`, [`check`].
 #![expect(
     clippy::panic,

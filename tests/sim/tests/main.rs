@@ -23,6 +23,11 @@ const REGRESSIONS: &[(u64, u64, &str)] = &[
         24_000,
         "word of the last relay ended the next, and nobody could lend the blob any more",
     ),
+    (
+        6_023,
+        12_700,
+        "a blob over the quota that came by relay was nobody's offer once its source was gone",
+    ),
 ];
 
 /// Worlds that are not in the list above.

@@ -260,7 +260,14 @@ impl Device {
                     .collect();
                 let more = items.len() > count_max;
                 items.truncate(count_max);
-                Box::new(move |session, now| session.handle_wants(WantPage { items, more }, now))
+                Box::new(move |session, now| {
+                    let page = WantPage {
+                        items,
+                        more,
+                        ..WantPage::default()
+                    };
+                    session.handle_wants(page, now)
+                })
             }
             Output::ReadBlob { hash, offset, len } => {
                 let bytes = self.blobs[&hash][offset as usize..offset as usize + len].to_vec();

@@ -83,6 +83,12 @@ impl Rows {
         first
     }
 
+    /// Notes that a blob is here now. The server may lack it, as when it was relayed: what it is said to have is no offer any more.
+    pub fn arrived(&mut self, hash: BlobHash) {
+        self.wants.remove(&hash);
+        self.offers.insert(hash);
+    }
+
     /// Notes that a document names a blob.
     pub fn name_blob(&mut self, hash: BlobHash, bytes: u64) -> bool {
         let fresh = self.named.insert(hash, bytes).is_none();

@@ -276,8 +276,9 @@ impl Device {
                 priority: u64::from(hash.as_bytes()[0]),
             });
         }
+        page.some_are_here = !here.is_empty();
         for hash in &here {
-            self.rows.wants.remove(hash);
+            self.rows.arrived(*hash);
         }
         page
     }

@@ -52,7 +52,7 @@ impl World {
                 self.call(device, config);
             }
             Op::Arrived(hashes) => {
-                of.rows.wants.retain(|hash| !hashes.contains(hash));
+                hashes.iter().for_each(|hash| of.rows.arrived(*hash));
             }
             Op::Edit(_) if of.full => {}
             Op::Edit(seed) => {
