@@ -83,11 +83,18 @@ impl DeviceSession {
         session
     }
 
-    /// Pushes these rows of the outbox along with `Hello`, before the server has answered. Only right after [`Self::open`], and only where the device
-    /// stands in a log: then the server takes them if that log goes on from there, which proves it to be the right one. Otherwise, here or there, they
-    /// are left for later.
+    /// Pushes these rows of the outbox along with `Hello`, before the server has answered: those that fit into the head of the request which opens the
+    /// connection. Only right after [`Self::open`], and only where the device stands in a log: then the server takes them if that log goes on from there,
+    /// which proves it to be the right one. Otherwise, here or there, they are left for later.
     pub fn push_early(&mut self, rows: Vec<OutboxItem>) {
         self.early_push(rows);
+    }
+
+    /// What the request carried was not taken from it: `Hello` is said again, as a message, and nothing else that was. As a message an early push could
+    /// reach a server that has answered the hello.
+    pub fn say_hello_again(&mut self) {
+        self.forget_early_push();
+        self.say_hello();
     }
 
     /// A binary message came from the socket.

@@ -1,7 +1,7 @@
 //! One session: the loop that carries inputs to the machine and does its outputs in order. Which thread does what is
 //! told in `sync`; what the vault does for an output is in `store`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{BlobHash, DocId};
@@ -11,7 +11,7 @@ use sync_protocol::device::{
     Want, WantPage,
 };
 use sync_protocol::limit::PING_MS;
-use sync_protocol::{CloseCode, Closing, DeviceSession, OfferItem, opening_fit};
+use sync_protocol::{CloseCode, Closing, DeviceSession, OfferItem};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
@@ -73,8 +73,6 @@ pub(super) struct Ended {
 /// A session under way.
 pub(super) struct Session {
     machine: DeviceSession,
-    /// Messages taken out of the machine that the line has not taken.
-    unsent: VecDeque<Vec<u8>>,
     begun: Instant,
     queue: StoreQueue,
     pool: BlobPool,
@@ -119,7 +117,6 @@ impl Session {
         machine.push_early(begin.outbox);
         Self {
             machine,
-            unsent: VecDeque::new(),
             begun,
             queue,
             pool: BlobPool::new(blobs, answer_to.clone()),
@@ -159,15 +156,12 @@ impl Session {
         }
         let bytes: usize = frames.iter().map(Vec::len).sum();
         self.ended.report.bytes_sent += count(bytes);
-        self.unsent = frames.split_off(opening_fit(&frames)).into();
         frames
     }
 
     /// The server did not take the opening messages from the request.
-    pub(super) fn say_again(&mut self, opening: Vec<Vec<u8>>) {
-        for frame in opening.into_iter().rev() {
-            self.unsent.push_front(frame);
-        }
+    pub(super) fn say_again(&mut self) {
+        self.machine.say_hello_again();
     }
 
     /// Runs to the end, whatever it is. Once nothing is left to do, `round` is answered.
@@ -243,10 +237,6 @@ impl Session {
     /// Does what the machine wants, as long as the line takes messages.
     async fn do_outputs(&mut self, writer: &mut Writer) {
         while writer.is_free() && self.closing.is_none() {
-            if let Some(message) = self.unsent.pop_front() {
-                writer.send(message).await;
-                continue;
-            }
             let now = self.now_ms();
             let Some(output) = self.machine.poll_output(now) else {
                 return;

@@ -110,7 +110,7 @@ impl Attempt<'_> {
             () = self.options.control.stopped() => return Err(SyncError::Interrupted),
         };
         if !taken {
-            session.say_again(opening);
+            session.say_again();
         }
         let mut ended = session.run(reader, writer, round.take()).await;
         *round = ended.round.take();

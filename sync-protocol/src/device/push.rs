@@ -9,8 +9,12 @@ use super::{ChangesRefused, DeviceSession, OutboxItem, Output, Phase};
 use crate::close::CloseCode;
 use crate::frame::{DocChange, Push, Pushed, Quota, Reason, Refused};
 use crate::limit::{
-    CHANGE_BYTES_MAX, DOCUMENTS_MAX, LIST_ITEMS_MAX, PAGE_BYTES, PUSHES_IN_FLIGHT_MAX,
+    CHANGE_BYTES_MAX, DOCUMENTS_MAX, LIST_ITEMS_MAX, OPENING_BYTES_MAX, PAGE_BYTES,
+    PUSHES_IN_FLIGHT_MAX,
 };
+
+/// Bytes of a `Push` besides its items, at most.
+const PUSH_OVERHEAD: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct PushState {
@@ -88,10 +92,28 @@ impl DeviceSession {
         {
             return;
         }
-        self.outbox_read(rows);
-        if !self.push.unsent.is_empty() {
+        // Only as much as travels with the hello: what comes after it may reach a server that has answered already, and would take it for the first batch
+        // sent after its welcome.
+        let mut room = OPENING_BYTES_MAX.saturating_sub(PUSH_OVERHEAD + self.bytes_to_say());
+        let fitting = rows.into_iter().take_while(|row| {
+            let bytes = row.item.frame_bytes();
+            let fits = bytes <= room;
+            room = room.saturating_sub(bytes);
+            fits
+        });
+        let fitting: Vec<OutboxItem> = fitting.collect();
+        if !fitting.is_empty() {
+            self.outbox_read(fitting);
             self.send_batch();
         }
+    }
+
+    fn bytes_to_say(&self) -> usize {
+        let said = self.outputs.iter().map(|output| match output {
+            Output::Transmit(frame) => frame.encode().len(),
+            _ => 0,
+        });
+        said.sum()
     }
 
     /// The server did not take what came with `Hello`: it is read and sent again when the time has come.

@@ -5,7 +5,7 @@ use sync_protocol::device::{Config, OutboxItem, Output as DeviceOutput};
 use sync_protocol::server::{Admitted, Output as ServerOutput};
 use sync_protocol::{
     Chain, CloseCode, Cursor, DeviceSession, DocChange, Frame, Limits, LogEpoch, NewIdentity, Push,
-    Quota, ServerSession,
+    Quota, ServerSession, opening_fit,
 };
 
 fn cursor(seq: u64) -> Cursor {
@@ -26,6 +26,12 @@ fn rows() -> Vec<OutboxItem> {
 }
 
 fn device(cursor: Option<Cursor>, repair: bool) -> DeviceSession {
+    let mut session = bare_device(cursor, repair);
+    session.push_early(rows());
+    session
+}
+
+fn bare_device(cursor: Option<Cursor>, repair: bool) -> DeviceSession {
     let config = Config {
         device: DeviceId::from_bytes([1; 16]),
         incarnation: IncarnationId::from_bytes([1; 16]),
@@ -36,9 +42,7 @@ fn device(cursor: Option<Cursor>, repair: bool) -> DeviceSession {
         repair,
         fetch_blobs: false,
     };
-    let mut session = DeviceSession::open(config, 0);
-    session.push_early(rows());
-    session
+    DeviceSession::open(config, 0)
 }
 
 fn admitted(cursor_ok: bool, forked: bool) -> Admitted {
@@ -113,6 +117,54 @@ fn a_review_goes_along_with_the_hello() {
     assert_eq!(pushes(&said)[0].batch, 1);
     let session = device(Some(cursor(3)), false);
     assert_eq!(both_ends(session, admitted(true, false)), (1, 0));
+}
+
+#[test]
+fn no_more_goes_along_than_the_request_carries() {
+    // Alone too large; the first few fit; all fit.
+    for (lens, sent) in [
+        (&[5_000, 10][..], 0),
+        (&[1_500; 5][..], 2),
+        (&[9; 5][..], 5),
+    ] {
+        let mut session = bare_device(Some(cursor(3)), false);
+        let row = |(lseq, len): (u64, &usize)| OutboxItem {
+            lseq,
+            item: DocChange {
+                doc: DocId::from_bytes([9; 16]),
+                change: vec![7; *len],
+            },
+        };
+        session.push_early((1..).zip(lens).map(row).collect());
+        let mut said = Vec::new();
+        while let Some(DeviceOutput::Transmit(frame)) = session.poll_output(0) {
+            said.push(frame);
+        }
+        let bytes: Vec<Vec<u8>> = said.iter().map(Frame::encode).collect();
+        assert_eq!(opening_fit(&bytes), bytes.len());
+        let pushed: usize = pushes(&said).iter().map(|push| push.items.len()).sum();
+        assert_eq!(pushed, sent);
+    }
+}
+
+#[test]
+fn a_hello_that_is_said_again_is_said_alone() {
+    // The first hello got lost in the request; as a message the early push could come after the server's answer, which forgets it or not.
+    let mut session = device(Some(cursor(3)), false);
+    frames(&mut session);
+    session.say_hello_again();
+    let said = frames(&mut session);
+    assert!(matches!(said[..], [Frame::Hello(_)]), "{said:?}");
+    for (admitted, appends, again) in [
+        (admitted(true, false), 0, 1),
+        (admitted(false, false), 0, 0),
+        (admitted(true, true), 0, 1),
+    ] {
+        let mut session = device(Some(cursor(3)), false);
+        frames(&mut session);
+        session.say_hello_again();
+        assert_eq!(both_ends(session, admitted), (appends, again));
+    }
 }
 
 #[test]
