@@ -4,6 +4,7 @@
 
 use domain::{CardId, DeckId, DeviceId, DocId, EventId, Hlc, IncarnationId, VaultId};
 use minicbor::{Decode, Encode};
+use sync_protocol::Stamps;
 
 use crate::clock::Moment;
 use crate::index::field::id16;
@@ -49,6 +50,24 @@ pub(crate) struct LocalState {
     /// Only pictures and sounds of cards that are looked at are fetched.
     #[cbor(n(12), default)]
     pub(crate) media_lazy: bool,
+}
+
+impl LocalState {
+    /// The stamps that tell this vault from a copy of it.
+    pub(crate) fn stamps(&self) -> Stamps {
+        Stamps {
+            present: self.incarnation,
+            next: self.next_incarnation.map(|Stamp(next)| next),
+            turn_due: self.turn_due,
+        }
+    }
+
+    /// Keeps stamps that turned.
+    pub(crate) fn set_stamps(&mut self, stamps: Stamps) {
+        self.incarnation = stamps.present;
+        self.next_incarnation = stamps.next.map(Stamp);
+        self.turn_due = stamps.turn_due;
+    }
 }
 
 /// An incarnation as an optional field.

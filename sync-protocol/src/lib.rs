@@ -17,6 +17,7 @@ mod close;
 mod cursor;
 pub mod device;
 mod frame;
+mod incarnation;
 mod lane;
 pub mod limit;
 mod opening;
@@ -34,6 +35,7 @@ pub use frame::{
     FrameError, GetItem, GrantItem, Hello, Inventory, Missing, NewIdentity, OfferItem, PackPart,
     Push, Pushed, Quota, Reason, RefuseItem, Refused, Unsupported, Welcome,
 };
+pub use incarnation::{Overtaken, Stamps, Turn};
 pub use limit::{Limits, PROTOCOL_VERSION, SUBPROTOCOL};
 pub use opening::{OPENING_HEADER, OPENING_TAKEN, decode_opening, encode_opening, opening_fit};
 pub use server::ServerSession;

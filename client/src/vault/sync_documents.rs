@@ -15,7 +15,7 @@ use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
 use crate::index::{Rows, key};
 use crate::limit;
-use crate::local_state::{self, QuotaFigures, Stamp};
+use crate::local_state::{self, QuotaFigures};
 
 impl Vault {
     /// Prepares a session: folds the journal, and makes the next incarnation durable if there is something to send. With
@@ -26,28 +26,23 @@ impl Vault {
     pub fn sync_begin(&mut self, repair: bool) -> VaultResult<Config> {
         let cursor = self.cursor()?;
         let has_news = self.store.pending()? > 0 || self.store.last(key::JOURNAL)?.is_some();
-        // Broken off before the first acknowledgement, the same pair again: the server may have taken it already, and another
-        // pair would look like a copy of this vault.
-        let next = match self.local.next_incarnation {
-            Some(Stamp(next)) => Some(next),
-            None if has_news || self.local.turn_due => {
-                Some(IncarnationId::from_bytes(local_state::random()?))
-            }
-            None => None,
-        };
+        let mut stamps = self.local.stamps();
+        if stamps.needs_next(has_news) {
+            stamps.next = Some(IncarnationId::from_bytes(local_state::random()?));
+        }
         let repair = repair || self.local.repairs_due > 0;
         self.repairing = false;
-        self.turning = next.is_some();
+        self.turning = stamps.next.is_some();
         self.write(|tx| {
             tx.fold_some()?;
-            tx.local.next_incarnation = next.map(Stamp);
+            tx.local.set_stamps(stamps);
             Ok(())
         })?;
         self.fold_journal()?;
         Ok(Config {
             device: self.local.device,
-            incarnation: self.local.incarnation,
-            next_incarnation: next.unwrap_or(self.local.incarnation),
+            incarnation: stamps.present,
+            next_incarnation: stamps.said_next(),
             cursor,
             vault: Some(self.local.vault),
             wall_ms: self.clock.now(0).at.0,
@@ -81,8 +76,9 @@ impl Vault {
             let Some(identity) = renewed else {
                 return Ok(());
             };
-            tx.local.incarnation = welcome.incarnation;
-            tx.local.next_incarnation = None;
+            let mut stamps = tx.local.stamps();
+            stamps.renamed(welcome.incarnation);
+            tx.local.set_stamps(stamps);
             tx.rename_device(identity.device)
         })?;
         if renewed.is_some() {
@@ -133,13 +129,9 @@ impl Vault {
     pub fn sync_clear_outbox(&mut self, lseqs: &[u64], cursor: Option<Cursor>) -> VaultResult<()> {
         let turning = self.turning;
         self.write(|tx| {
-            match tx.local.next_incarnation.take() {
-                Some(Stamp(next)) => {
-                    tx.local.incarnation = next;
-                    tx.local.turn_due = false;
-                }
-                None => tx.local.turn_due |= !turning,
-            }
+            let mut stamps = tx.local.stamps();
+            stamps.acknowledged(turning);
+            tx.local.set_stamps(stamps);
             tx.writer.outbox_clear(lseqs)?;
             tx.move_cursor(cursor)
         })

@@ -5,7 +5,7 @@
 //! batch it sends ([`Turn`]); at once only where the answer itself needs it: for a new device, and for one whose cursor
 //! shows that it is the server that lost its memory.
 
-use domain::{DeviceId, IncarnationId};
+use domain::DeviceId;
 use storage::{Batch, View};
 use sync_protocol::server::Admitted;
 use sync_protocol::{Cursor, Hello, Judgement, LogEpoch, NewIdentity, Standing, judge};
@@ -21,8 +21,7 @@ use crate::auth::token::{Token, TokenHash};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
     device: DeviceId,
-    from: IncarnationId,
-    to: IncarnationId,
+    turn: sync_protocol::Turn,
 }
 
 /// What is known of a device that says hello.
@@ -46,12 +45,9 @@ impl Store {
         if known.judgement.forked || !known.judgement.cursor_ok {
             return Ok((self.admit_recorded(bearer, hello, now_ms)?, None));
         }
-        let next = known.judgement.incarnation;
-        let turn = (known.device.incarnation != Some(next)).then_some(Turn {
-            device: bearer.device,
-            from: hello.incarnation,
-            to: next,
-        });
+        let turn = sync_protocol::Turn::of(&hello, known.device.incarnation);
+        let device = bearer.device;
+        let turn = turn.map(|turn| Turn { device, turn });
         let quota = quota_in(
             &self.kv.view(),
             bearer.account,
@@ -132,13 +128,8 @@ impl Turn {
         batch: &mut Batch,
     ) -> Result<(), StoreError> {
         let mut row = device_row(view, account, self.device)?.ok_or(StoreError::UnknownDevice)?;
-        let known = row
-            .incarnation
-            .is_none_or(|seen| seen == self.from || seen == self.to);
-        if !known {
-            return Err(StoreError::Overtaken);
-        }
-        row.incarnation = Some(self.to);
+        let next = self.turn.record(row.incarnation);
+        row.incarnation = Some(next.map_err(|_| StoreError::Overtaken)?);
         batch.put(Keys(account).device(self.device), json(&row)?);
         Ok(())
     }

@@ -8,7 +8,7 @@ use sync_protocol::device::{
     InventoryPage, OfferPage, OutboxItem, Output, Want, WantPage, WriteBlob,
 };
 use sync_protocol::{
-    Closing, Cursor, DeviceSession, DocChange, DocHeads, Frame, OfferItem, Quota, Reason,
+    Closing, Cursor, DeviceSession, DocChange, DocHeads, Frame, OfferItem, Quota, Reason, Stamps,
 };
 
 use super::change::{Change, Document, blob_hash, change_hash, unpack};
@@ -25,12 +25,9 @@ pub enum Effect {
 #[derive(Debug, Clone)]
 pub struct Device {
     pub id: DeviceId,
-    pub incarnation: IncarnationId,
-    pub next_incarnation: Option<IncarnationId>,
+    pub stamps: Stamps,
     /// The session under way has said a next incarnation.
     pub turning: bool,
-    /// Something was sent in a session that had said none.
-    pub turn_due: bool,
     pub vault: Option<VaultId>,
     pub cursor: Option<Cursor>,
     pub docs: BTreeMap<DocId, Document>,
@@ -53,10 +50,12 @@ impl Device {
     pub fn new(n: u8) -> Device {
         Device {
             id: DeviceId::from_bytes([n; 16]),
-            incarnation: IncarnationId::from_bytes([0; 16]),
-            next_incarnation: None,
+            stamps: Stamps {
+                present: IncarnationId::from_bytes([0; 16]),
+                next: None,
+                turn_due: false,
+            },
             turning: false,
-            turn_due: false,
             vault: None,
             cursor: None,
             docs: BTreeMap::new(),
@@ -105,17 +104,14 @@ impl Device {
     }
 
     pub fn config(&mut self, next: IncarnationId, wall_ms: i64) -> Config {
-        // With nothing to send the present one goes on. A session that broke off may have made the next one known to the server
-        // already: it is said again.
-        if !self.outbox.is_empty() || self.turn_due {
-            self.next_incarnation.get_or_insert(next);
+        if self.stamps.needs_next(!self.outbox.is_empty()) {
+            self.stamps.next = Some(next);
         }
-        self.turning = self.next_incarnation.is_some();
-        let next = self.next_incarnation.unwrap_or(self.incarnation);
+        self.turning = self.stamps.next.is_some();
         Config {
             device: self.id,
-            incarnation: self.incarnation,
-            next_incarnation: next,
+            incarnation: self.stamps.present,
+            next_incarnation: self.stamps.said_next(),
             cursor: self.cursor,
             vault: self.vault,
             wall_ms,
@@ -145,8 +141,7 @@ impl Device {
                 self.vault = Some(welcomed.vault);
                 self.quota = welcomed.quota;
                 if let Some(identity) = welcomed.new_identity {
-                    self.incarnation = welcomed.incarnation;
-                    self.next_incarnation = None;
+                    self.stamps.renamed(welcomed.incarnation);
                     self.turning = false;
                     self.id = identity.device;
                     self.identities += 1;
@@ -160,13 +155,7 @@ impl Device {
             Output::ClearOutbox { lseqs, cursor } => {
                 lseqs.iter().for_each(|lseq| drop(self.outbox.remove(lseq)));
                 self.cursor = cursor.or(self.cursor);
-                match self.next_incarnation.take() {
-                    Some(next) => {
-                        self.incarnation = next;
-                        self.turn_due = false;
-                    }
-                    None => self.turn_due |= !self.turning,
-                }
+                self.stamps.acknowledged(self.turning);
                 vec![]
             }
             Output::ChangesRefused(refused) => {
