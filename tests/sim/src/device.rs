@@ -8,6 +8,7 @@ mod shell;
 use std::collections::{BTreeMap, VecDeque};
 
 use domain::{ActorId, BlobHash, DeviceId, DocId, Hlc, IncarnationId, VaultId};
+use sync_protocol::Stamps;
 use sync_protocol::device::Output;
 
 use crate::dice::Dice;
@@ -16,7 +17,7 @@ use documents::Documents;
 use rows::{ActorRow, Rows};
 
 pub use edits::Edited;
-pub use shell::Answer;
+pub use shell::{Answer, Begin};
 
 /// What the store's thread is to do, one after the other.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub enum Op {
     Arrived(Vec<BlobHash>),
     /// A person's edit.
     Edit(u64),
+    /// A person's edit that always comes to something.
+    NewPage(u64),
 }
 
 /// A device.
@@ -54,6 +57,8 @@ pub struct Device {
     pub full: bool,
     /// The session under way is a repair.
     pub repairing: bool,
+    /// The session under way has said a next incarnation.
+    pub turning: bool,
     /// How far the wall clock is off.
     pub clock_off_ms: i64,
     pub docs: Documents,
@@ -74,8 +79,11 @@ impl Device {
         let mut rows = Rows {
             device: DeviceId::from_bytes(dice.array()),
             token,
-            incarnation: IncarnationId::from_bytes(dice.array()),
-            next_incarnation: None,
+            stamps: Stamps {
+                present: IncarnationId::from_bytes(dice.array()),
+                next: None,
+                turn_due: false,
+            },
             vault,
             cursor: None,
             repairs_due: 0,
@@ -110,6 +118,7 @@ impl Device {
             locked_out: false,
             full: false,
             repairing: false,
+            turning: false,
             clock_off_ms: 0,
             docs: Documents::default(),
             actor: None,

@@ -1,7 +1,8 @@
 //! A simulated world: devices and servers in one thread, without sockets or sleeping, everything from one seed.
 //!
 //! # What is real
-//! Both session machines of `sync-protocol` with every frame encoded and decoded; the documents of `domain` in Automerge, edited, merged and read as the
+//! Both session machines of `sync-protocol` with every frame encoded and decoded, the opening frames in the request and the rule by which incarnations
+//! turn (0030) among them; the documents of `domain` in Automerge, edited, merged and read as the
 //! client does; the intake's gate and graph check on both sides; the packs of `storage`; BLAKE3.
 //!
 //! # What is modelled
@@ -17,8 +18,6 @@
 //!   offline; packs sealed and merged.
 //!
 //! # What is not
-//! The incarnation that turns only with the first batch of a session (decision 0030): here it turns at the welcome, as `judge` is asked.
-//!
 //! The stores themselves (sled, files, fsync: `storage`'s tests and the power cut), the derived index, sockets and TLS, hostile bytes (`sync-protocol`'s and
 //! the fuzzers' matter), the schema check and the trial on a clone, joining an account with a vault of one's own, documents over their bounds, blob kinds,
 //! retention.

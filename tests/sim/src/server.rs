@@ -17,7 +17,7 @@ use crate::dice::Dice;
 use hub::Hub;
 use rows::{Put, Rows};
 
-pub use shell::{Done, Job};
+pub use shell::{Done, Job, Turn};
 
 /// Names a connection.
 pub type ConnId = u64;
@@ -139,6 +139,14 @@ impl Server {
         self.last_commit += 1;
         self.commits.push_back((self.last_commit, account, puts));
         self.last_commit
+    }
+
+    /// Adds to the last commit, in the same job as it.
+    fn amend(&mut self, account: usize, put: Put) {
+        self.accounts[account].seen.apply(&put);
+        if let Some((_, _, puts)) = self.commits.back_mut() {
+            puts.push(put);
+        }
     }
 
     /// Whether commits wait to be flushed.

@@ -9,6 +9,11 @@
 /// Seeds that showed a difference, with the steps they need and what it was.
 const REGRESSIONS: &[(u64, u64, &str)] = &[
     (
+        1,
+        12_400,
+        "a batch pushed early came after the server's answer, and was taken for one that follows it",
+    ),
+    (
         2,
         2_000,
         "a pack of the same bytes as another document's was not sent",
@@ -22,6 +27,11 @@ const REGRESSIONS: &[(u64, u64, &str)] = &[
         53,
         24_000,
         "word of the last relay ended the next, and nobody could lend the blob any more",
+    ),
+    (
+        40_058,
+        10_700,
+        "the check took a blob for lost that was handed out between its commit and the flush",
     ),
     (
         6_023,

@@ -71,7 +71,7 @@ impl Device {
         Some(change)
     }
 
-    fn new_page(&mut self, dice: &mut Dice, model: &mut Model) -> Edited {
+    pub fn new_page(&mut self, dice: &mut Dice, model: &mut Model) -> Edited {
         let doc = DocId::from_bytes(dice.array());
         let deck = self.some_doc(DocKind::Deck, dice, model).unwrap_or(doc);
         let made = self.change(doc, |tx| page::create(tx, DeckId::from(deck)));

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use domain::{
-    ActorId, BlobHash, ChangeHash, DeviceId, DocId, Event, EventId, Hlc, IncarnationId, VaultId,
-};
-use sync_protocol::Cursor;
+use domain::{ActorId, BlobHash, ChangeHash, DeviceId, DocId, Event, EventId, Hlc, VaultId};
+use sync_protocol::{Cursor, Stamps};
 
 use crate::graph::{Change, Graph};
 
@@ -23,8 +21,7 @@ pub struct ActorRow {
 pub struct Rows {
     pub device: DeviceId,
     pub token: u64,
-    pub incarnation: IncarnationId,
-    pub next_incarnation: Option<IncarnationId>,
+    pub stamps: Stamps,
     pub vault: VaultId,
     pub cursor: Option<Cursor>,
     /// How many of the next sessions still try to be a repair.

@@ -9,6 +9,7 @@ use sync_protocol::device::{
     AppliedHere, Apply, BlobRead, BlobWritten, Config, InventoryPage, OfferPage, OutboxItem,
     Output, Want, WantPage, WriteBlob,
 };
+use sync_protocol::limit::OPENING_BYTES_MAX;
 use sync_protocol::{CloseCode, DeviceSession, DocHeads, OfferItem, Reason};
 
 use super::Device;
@@ -18,6 +19,14 @@ use crate::model::Model;
 
 /// How many sessions try to be a repair after something had to be set aside.
 const REPAIRS_DUE_MAX: u8 = 3;
+
+/// How a session begins.
+#[derive(Debug)]
+pub struct Begin {
+    pub config: Config,
+    /// Pushed along with the hello.
+    pub outbox: Vec<OutboxItem>,
+}
 
 /// An answer for the session.
 #[derive(Debug)]
@@ -60,26 +69,27 @@ impl Answer {
 }
 
 impl Device {
-    /// Prepares a session.
-    pub fn begin(&mut self, now_us: u64, model: &mut Model, dice: &mut Dice) -> Config {
+    /// Prepares a session: how it begins, and the front of the outbox.
+    pub fn begin(&mut self, now_us: u64, model: &mut Model, dice: &mut Dice) -> Begin {
+        let has_news = !self.rows.outbox.is_empty() || !self.rows.journal.is_empty();
+        if self.rows.stamps.needs_next(has_news) {
+            self.rows.stamps.next = Some(IncarnationId::from_bytes(dice.array()));
+        }
+        self.turning = self.rows.stamps.next.is_some();
         self.fold_journal(model);
-        let next = *self
-            .rows
-            .next_incarnation
-            .get_or_insert_with(|| IncarnationId::from_bytes(dice.array()));
-        let repair = self.rows.repairs_due > 0;
-        self.rows.repairs_due = self.rows.repairs_due.saturating_sub(1);
         self.repairing = false;
-        Config {
+        let config = Config {
             device: self.rows.device,
-            incarnation: self.rows.incarnation,
-            next_incarnation: next,
+            incarnation: self.rows.stamps.present,
+            next_incarnation: self.rows.stamps.said_next(),
             cursor: self.rows.cursor,
             vault: Some(self.rows.vault),
             wall_ms: self.wall_ms(now_us),
-            repair,
+            repair: self.rows.repairs_due > 0,
             fetch_blobs: true,
-        }
+        };
+        let outbox = self.outbox_page(0, OPENING_BYTES_MAX);
+        Begin { config, outbox }
     }
 
     /// Does what a session asked of the store.
@@ -92,11 +102,14 @@ impl Device {
         done.answer = match output {
             Output::Welcomed(welcomed) => {
                 self.repairing = welcomed.repair;
-                self.rows.incarnation = welcomed.incarnation;
-                self.rows.next_incarnation = None;
+                if welcomed.repair {
+                    self.rows.repairs_due = self.rows.repairs_due.saturating_sub(1);
+                }
                 if let Some(identity) = welcomed.new_identity {
                     self.rows.device = identity.device;
                     self.rows.token = identity.token.parse().expect("tokens are numbers here");
+                    self.rows.stamps.renamed(welcomed.incarnation);
+                    self.turning = false;
                     self.renew_actor(dice);
                 }
                 Answer::None
@@ -110,6 +123,7 @@ impl Device {
                     .iter()
                     .for_each(|lseq| drop(self.rows.outbox.remove(lseq)));
                 self.rows.cursor = cursor.or(self.rows.cursor);
+                self.rows.stamps.acknowledged(self.turning);
                 Answer::None
             }
             Output::EnqueueAfter { doc, heads } => {

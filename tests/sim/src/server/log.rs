@@ -20,8 +20,15 @@ impl Server {
         rows.place(self.disk.epoch, rows.head())
     }
 
-    /// Checks each change and appends those that pass.
-    pub fn append(&mut self, account: usize, batch: u64, items: &[DocChange]) -> Appended {
+    /// Checks each change and appends those that pass, all in one commit with `puts`.
+    pub fn append(
+        &mut self,
+        account: usize,
+        batch: u64,
+        items: &[DocChange],
+        puts: Vec<Put>,
+    ) -> Appended {
+        self.commit(account, puts);
         let mut refused: Vec<(u32, Reason, String)> = Vec::new();
         let mut lost: BTreeMap<(DocId, ChangeHash), (Reason, String)> = BTreeMap::new();
         let mut missing = BTreeSet::new();
@@ -80,7 +87,7 @@ impl Server {
         match check_graph(&change, graph) {
             Ok(Verdict::Known) => None,
             Ok(Verdict::Fresh) => {
-                self.commit(account, vec![Put::Entry(Held::new(doc, &change))]);
+                self.amend(account, Put::Entry(Held::new(doc, &change)));
                 None
             }
             Err(error) => {

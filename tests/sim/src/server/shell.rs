@@ -1,11 +1,13 @@
 //! Work a session's outputs begin on the disk, and what comes back: jobs run beside each other, appends of a session and pieces of a blob one after another.
 
-use domain::{BlobHash, DeviceId};
+use domain::{BlobHash, DeviceId, IncarnationId};
 use sync_protocol::server::{
     Admitted, AppendRefusal, Appended, BlobRead, BlobWritten, Compared, Found, LogPage, LogRow,
     Output, WriteBlob,
 };
-use sync_protocol::{CloseCode, DocChange, Hello, NewIdentity, Quota, Reason, Standing, judge};
+use sync_protocol::{
+    CloseCode, Cursor, DocChange, Hello, NewIdentity, Overtaken, Quota, Reason, Standing, judge,
+};
 
 use super::blobs::Offered;
 use super::rows::{DeviceRow, Put};
@@ -15,11 +17,24 @@ use crate::dice::Dice;
 /// Devices of one account.
 const DEVICES_MAX: usize = 32;
 
+/// The incarnation a device takes with the first batch it sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    device: DeviceId,
+    turn: sync_protocol::Turn,
+}
+
+impl Turn {
+    fn of(hello: &Hello, device: DeviceId, recorded: Option<IncarnationId>) -> Option<Self> {
+        sync_protocol::Turn::of(hello, recorded).map(|turn| Self { device, turn })
+    }
+}
+
 /// Work for the disk.
 #[derive(Debug)]
 pub enum Job {
     Admit(Hello, u64),
-    Append(u64, Vec<DocChange>),
+    Append(u64, Vec<DocChange>, Option<Turn>),
     Write(BlobHash, Vec<WriteBlob>),
     Abandon(Vec<BlobHash>),
     /// The session is over: what it was granted is given back.
@@ -31,11 +46,14 @@ pub enum Job {
 /// What came of it.
 #[derive(Debug)]
 pub enum Done {
-    Admitted(Admitted),
+    /// And what the device is to be recorded as with its first batch.
+    Admitted(Admitted, Option<Turn>),
     Refused(CloseCode, &'static str),
     Log(LogPage),
     Pack(Option<Vec<u8>>),
     Appended(Appended),
+    /// A batch that is not on the disk and will not be.
+    NotAppended(Appended),
     Compared(Compared),
     Entries(Vec<LogRow>),
     Offered(Offered),
@@ -60,10 +78,13 @@ impl Server {
     ) -> Done {
         match job {
             Job::Admit(hello, token) => self.admit(account, &hello, token, wall_ms, dice),
-            Job::Append(batch, items) if self.full => {
-                Done::Appended(self.no_room(account, batch, items.len()))
+            Job::Append(batch, items, _) if self.full => {
+                Done::NotAppended(self.no_room(account, batch, items.len()))
             }
-            Job::Append(batch, items) => Done::Appended(self.append(account, batch, &items)),
+            Job::Append(batch, items, turn) => match self.record(account, turn) {
+                Ok(puts) => Done::Appended(self.append(account, batch, &items, puts)),
+                Err((code, reason)) => Done::Refused(code, reason),
+            },
             Job::Write(hash, pieces) => {
                 let written: Vec<(usize, BlobWritten)> = pieces
                     .iter()
@@ -156,19 +177,28 @@ impl Server {
                 "this device was removed from its account: log in again",
             );
         };
+        // Nobody is told of entries that may still be lost.
+        let head = self.head(account);
+        let named = hello.cursor.map(|cursor| cursor.seq);
+        let standing = Standing {
+            epoch: head.epoch,
+            seq: head.seq,
+            chain_at_cursor: named
+                .filter(|seq| *seq <= head.seq)
+                .and_then(|seq| seen.chain_at(seq)),
+            incarnation: stored.incarnation,
+        };
+        let judgement = judge(hello, &standing);
+        if !judgement.forked && judgement.cursor_ok {
+            let turn = Turn::of(hello, hello.device, stored.incarnation);
+            return Done::Admitted(self.welcome(account, head, wall_ms), turn);
+        }
         if self.full {
             return Done::Refused(CloseCode::Unavailable, "the server's disk is full");
         }
         // Answered when this commit is flushed, and all before it.
-        let epoch = self.disk.epoch;
-        let head = seen.place(epoch, seen.head());
-        let standing = Standing {
-            epoch,
-            seq: head.seq,
-            chain_at_cursor: hello.cursor.and_then(|cursor| seen.chain_at(cursor.seq)),
-            incarnation: stored.incarnation,
-        };
-        let judgement = judge(hello, &standing);
+        let seen = &self.accounts[account].seen;
+        let head = seen.place(self.disk.epoch, seen.head());
         let incarnation = Some(judgement.incarnation);
         let mut new_identity = None;
         if judgement.forked {
@@ -195,13 +225,49 @@ impl Server {
             };
             self.commit(account, vec![Put::Device(hello.device, Some(row))]);
         }
-        Done::Admitted(Admitted {
-            vault: self.accounts[account].seen.vault,
-            head,
-            quota: self.accounts[account].seen.quota(),
+        let admitted = Admitted {
             cursor_ok: judgement.cursor_ok,
             new_identity,
+            ..self.welcome(account, head, wall_ms)
+        };
+        Done::Admitted(admitted, None)
+    }
+
+    fn welcome(&self, account: usize, head: Cursor, wall_ms: i64) -> Admitted {
+        let seen = &self.accounts[account].seen;
+        Admitted {
+            vault: seen.vault,
+            head,
+            quota: seen.quota(),
+            cursor_ok: true,
+            new_identity: None,
             wall_ms,
-        })
+        }
+    }
+
+    /// What a batch records of the device that sent it.
+    fn record(
+        &self,
+        account: usize,
+        turn: Option<Turn>,
+    ) -> Result<Vec<Put>, (CloseCode, &'static str)> {
+        let Some(Turn { device, turn }) = turn else {
+            return Ok(Vec::new());
+        };
+        let row = self.accounts[account].seen.devices.get(&device).copied();
+        let row = row.ok_or((CloseCode::Unauthorized, "this device was removed"))?;
+        match turn.record(row.incarnation) {
+            Ok(next) => {
+                let incarnation = Some(next);
+                Ok(vec![Put::Device(
+                    device,
+                    Some(DeviceRow { incarnation, ..row }),
+                )])
+            }
+            Err(Overtaken) => Err((
+                CloseCode::Unavailable,
+                "a copy of this vault synced meanwhile",
+            )),
+        }
     }
 }

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::{BlobHash, ChangeHash, DocId};
-use sync_protocol::device::Config;
+use sync_protocol::device::Output;
 use sync_protocol::limit::PING_MS;
 use sync_protocol::server::WriteBlob;
-use sync_protocol::{CloseCode, DeviceSession, DocChange, Limits, ServerSession};
+use sync_protocol::{CloseCode, DeviceSession, DocChange, Limits, ServerSession, opening_fit};
 
 use super::{Event, World};
-use crate::device::Op;
+use crate::device::{Begin, Op};
 use crate::line::{Line, Piece};
 use crate::server::ConnId;
+use crate::server::Turn;
+use crate::trace::words;
 
 /// The device's end.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct ServerEnd {
     pub appends: VecDeque<(u64, Vec<DocChange>)>,
     pub appending: bool,
     pub pieces: BTreeMap<BlobHash, Vec<WriteBlob>>,
+    /// What the device is to be recorded as with the next batch that gets to the disk.
+    pub turn: Option<Turn>,
     /// Over; its jobs still end.
     pub over: bool,
 }
@@ -54,13 +58,18 @@ pub struct Conn {
     pub server_life: u32,
     /// What a person did to the server's data before this connection.
     pub era: u32,
-    pub config: Config,
+    /// Messages that travel in the request which opens the connection.
+    pub opening: Vec<Vec<u8>>,
+    /// The server took them from it.
+    pub heard: bool,
     pub latency_us: u64,
     pub up: Line,
     pub down: Line,
     /// The clocks of the two ends begin anywhere.
     pub device_base_ms: u64,
     pub server_base_ms: u64,
+    /// The server has answered the request, and the device has heard it.
+    pub upgraded: bool,
     pub device_end: Option<DeviceEnd>,
     pub server_end: Option<ServerEnd>,
     /// Something was done to it: it may run into a deadline.
@@ -96,7 +105,7 @@ impl World {
     }
 
     /// Calls with what the store prepared.
-    pub fn call(&mut self, device: usize, config: Config) {
+    pub fn call(&mut self, device: usize, begin: Begin) {
         let id = self.fresh();
         let latency_us = 1 + self.dice.roll(self.climate.latency_us);
         let slowest = self.climate.bytes_a_ms_min;
@@ -114,12 +123,14 @@ impl World {
             account: of.account,
             server_life: self.server.life,
             era: self.server.era,
-            config,
+            opening: Vec::new(),
+            heard: false,
             latency_us,
             up: Line::new(latency_us, up),
             down: Line::new(latency_us, down),
             device_base_ms: self.dice.roll(1 << 40),
             server_base_ms: self.dice.roll(1 << 40),
+            upgraded: false,
             device_end: None,
             server_end: None,
             hurt: false,
@@ -129,7 +140,37 @@ impl World {
         };
         self.conns.insert(id, conn);
         self.note(|| format!("device {device} calls: connection {id}"));
+        self.open(id, begin);
         self.at(self.now_us + latency_us, Event::Ring { conn: id, token });
+    }
+
+    /// The session begins before the connection is there: its first messages travel in the request.
+    fn open(&mut self, id: ConnId, begin: Begin) {
+        let now_us = self.now_us;
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let now = conn.device_ms(now_us);
+        let mut session = DeviceSession::open(begin.config, now);
+        session.push_early(begin.outbox);
+        let device = conn.device;
+        let mut frames = Vec::new();
+        while let Some(output) = session.poll_output(now) {
+            let Output::Transmit(frame) = output else {
+                panic!("wanted before the server has answered: {output:?}");
+            };
+            self.check_device_says(id, &frame);
+            self.note(|| format!("device {device} opens {id} with {}", words(&frame)));
+            frames.push(frame.encode());
+        }
+        if let Some(conn) = self.conns.get_mut(&id) {
+            assert_eq!(opening_fit(&frames), frames.len(), "all of it fits");
+            conn.opening = frames;
+            conn.device_end = Some(DeviceEnd {
+                session,
+                deadline_us: u64::MAX,
+            });
+        }
     }
 
     /// The server hears a call.
@@ -149,6 +190,11 @@ impl World {
                 None => known = false,
             }
         }
+        let at = self.now_us + conn.latency_us;
+        let answer = Event::Upgraded {
+            conn: id,
+            taken: taken && known,
+        };
         if taken && known {
             conn.server_end = Some(ServerEnd {
                 session: ServerSession::accept(Limits::default(), conn.server_ms(self.now_us)),
@@ -158,6 +204,7 @@ impl World {
                 appends: VecDeque::new(),
                 appending: false,
                 pieces: BTreeMap::new(),
+                turn: None,
                 over: false,
             });
             self.soon(
@@ -167,23 +214,30 @@ impl World {
                     server: true,
                 },
             );
-            self.drain_server(id);
+            self.hear_opening(id);
         }
+        self.at(at, answer);
         if !known {
             let device = self.conns[&id].device;
             self.devices[device].locked_out = true;
         }
-        let Some(conn) = self.conns.get(&id) else {
+        self.drain_server(id);
+    }
+
+    /// What came in the request counts as said, unless something on the way took it out: then the device says hello again.
+    fn hear_opening(&mut self, id: ConnId) {
+        let (now_us, is_taken) = (self.now_us, self.dice.chance(900));
+        let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let at = self.now_us + conn.latency_us;
-        self.at(
-            at,
-            Event::Upgraded {
-                conn: id,
-                taken: taken && known,
-            },
-        );
+        let now = conn.server_ms(now_us);
+        let opening = std::mem::take(&mut conn.opening);
+        conn.heard = is_taken;
+        if is_taken && let Some(end) = &mut conn.server_end {
+            for frame in opening {
+                end.session.handle_message(&frame, now);
+            }
+        }
     }
 
     /// The device hears whether its call was taken.
@@ -202,11 +256,10 @@ impl World {
             self.dial_again(device);
             return;
         }
-        conn.opened_us = self.now_us;
-        conn.device_end = Some(DeviceEnd {
-            session: DeviceSession::open(conn.config.clone(), conn.device_ms(self.now_us)),
-            deadline_us: u64::MAX,
-        });
+        conn.upgraded = true;
+        if let Some(end) = conn.device_end.as_mut().filter(|_| !conn.heard) {
+            end.session.say_hello_again();
+        }
         self.soon(
             PING_MS * 1_000,
             Event::Ping {

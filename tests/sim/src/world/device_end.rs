@@ -66,6 +66,9 @@ impl World {
             let Some(conn) = self.conns.get_mut(&id) else {
                 return;
             };
+            if !conn.upgraded {
+                return;
+            }
             let now = conn.device_ms(now_us);
             let Some(end) = &mut conn.device_end else {
                 return;

@@ -4,6 +4,7 @@ use sync_protocol::device::Output;
 
 use super::{Event, World};
 use crate::device::{Answer, Edited, Op};
+use crate::dice::Dice;
 use crate::server::ConnId;
 
 impl World {
@@ -47,16 +48,20 @@ impl World {
                 self.dial_again(device);
             }
             Op::Begin => {
-                let config = of.begin(now_us, model, &mut self.dice);
+                let begin = of.begin(now_us, model, &mut self.dice);
                 self.check_made(device);
-                self.call(device, config);
+                self.call(device, begin);
             }
             Op::Arrived(hashes) => {
                 hashes.iter().for_each(|hash| of.rows.arrived(*hash));
             }
-            Op::Edit(_) if of.full => {}
-            Op::Edit(seed) => {
-                let edited = of.edit(seed, now_us, model);
+            Op::Edit(_) | Op::NewPage(_) if of.full => {}
+            Op::Edit(_) | Op::NewPage(_) => {
+                let edited = match op {
+                    Op::NewPage(seed) => of.new_page(&mut Dice::new(seed), model),
+                    Op::Edit(seed) => of.edit(seed, now_us, model),
+                    _ => Edited::Nothing,
+                };
                 self.note(|| match &edited {
                     Edited::Change(change, what) => format!(
                         "device {device} edits: {what}, {} in {}",

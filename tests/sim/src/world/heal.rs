@@ -5,6 +5,7 @@ use std::rc::Rc;
 use domain::BlobHash;
 
 use super::World;
+use crate::device::Op;
 use crate::server::ConnId;
 use crate::server::rows::Put;
 
@@ -12,6 +13,9 @@ use crate::server::rows::Put;
 const STEPS_MAX: u64 = 400_000;
 /// For so long nothing may be left to do: the longest deadline of a half-open connection, and more.
 const QUIET_US: u64 = 200_000_000;
+
+/// So many visits in which everybody sends something follow a healing.
+const SENDING_VISITS: usize = 3;
 
 impl World {
     /// Lets the world come to rest, and checks what it has come to.
@@ -21,9 +25,13 @@ impl World {
         if self.failure.is_none() {
             self.check_whole();
         }
-        // A copy that met a server without its memory is known by its second visit.
-        self.break_all();
-        self.rest();
+        // Copies are told apart by what they send: one of two that were connected together by the visit after that, and one that met a server without
+        // its memory by one more.
+        for _ in 0..SENDING_VISITS {
+            self.edit_everywhere();
+            self.break_all();
+            self.rest();
+        }
         if self.failure.is_none() {
             self.check_whole();
             self.check_identities();
@@ -66,6 +74,13 @@ impl World {
     fn break_all(&mut self) {
         let all: Vec<ConnId> = self.conns.keys().copied().collect();
         all.into_iter().for_each(|id| self.break_line(id));
+    }
+
+    fn edit_everywhere(&mut self) {
+        for device in 0..self.devices.len() {
+            let seed = self.dice.roll(u64::MAX);
+            self.ask_store(device, Op::NewPage(seed));
+        }
     }
 
     fn rest(&mut self) {

@@ -60,7 +60,8 @@ impl World {
         };
         let session = &mut end.session;
         match done {
-            Done::Admitted(admitted) => {
+            Done::Admitted(admitted, turn) => {
+                end.turn = turn;
                 session.handle_admitted(admitted, now);
                 self.hub(account).ask_me(id);
             }
@@ -68,6 +69,12 @@ impl World {
             Done::Log(page) => session.handle_log(page, now),
             Done::Pack(bytes) => session.handle_pack(bytes, now),
             Done::Appended(appended) => {
+                session.handle_appended(appended, now);
+                end.turn = None;
+                end.appending = false;
+                self.next_append(id);
+            }
+            Done::NotAppended(appended) => {
                 session.handle_appended(appended, now);
                 end.appending = false;
                 self.next_append(id);

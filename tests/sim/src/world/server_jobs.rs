@@ -38,7 +38,8 @@ impl World {
             && let Some((batch, items)) = end.appends.pop_front()
         {
             end.appending = true;
-            self.start_job(id, Job::Append(batch, items));
+            let turn = end.turn;
+            self.start_job(id, Job::Append(batch, items, turn));
         }
     }
 
