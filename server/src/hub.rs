@@ -2,8 +2,9 @@
 //!
 //! News lies in each session's [`Mail`], made of sets and latest values: it cannot overflow, and a slow session never
 //! slows another. Only relayed chunks are queued, bounded by the credit of their relay and by a count. Nothing here
-//! touches the disk or waits.
+//! touches the disk or waits. Each account has a lock of its own: what one does there with thousands of hashes holds no other up.
 
+mod pace;
 mod relay;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,8 +15,10 @@ use sync_protocol::server::{RelayChunk, Waiting};
 use sync_protocol::{CloseCode, Quota};
 use tokio::sync::Notify;
 
+use crate::clock::steady_ms;
 use crate::limit;
 use crate::store::AccountId;
+use pace::Pace;
 use relay::Relays;
 
 /// Names an open session for as long as the process lives.
@@ -60,7 +63,7 @@ pub(crate) struct Hub {
 
 #[derive(Debug, Default)]
 struct State {
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: BTreeMap<AccountId, Arc<Mutex<Account>>>,
     last_session: u64,
     open: usize,
 }
@@ -72,6 +75,7 @@ struct Account {
     /// Blobs sessions wait for, with the offset each has already.
     waiting: BTreeMap<BlobHash, BTreeMap<SessionId, u64>>,
     relays: Relays,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -85,6 +89,7 @@ struct Session {
 pub(crate) struct Seat {
     hub: Hub,
     account: AccountId,
+    table: Arc<Mutex<Account>>,
     id: SessionId,
     mailbox: Arc<Mailbox>,
 }
@@ -107,7 +112,8 @@ impl Hub {
         }
         state.last_session += 1;
         let id = SessionId(state.last_session);
-        let table = state.accounts.entry(account).or_default();
+        let shared = Arc::clone(state.accounts.entry(account).or_default());
+        let mut table = lock(&shared);
         if table.sessions.len() >= limit::CONNECTIONS_PER_ACCOUNT_MAX {
             let older = table.sessions.values().find(|other| other.device == device);
             let older = older.ok_or(TooManyConnections)?;
@@ -125,11 +131,13 @@ impl Hub {
             mailbox: Arc::clone(&mailbox),
         };
         table.sessions.insert(id, session);
+        drop(table);
         state.open += 1;
         drop(state);
         Ok(Seat {
             hub: self.clone(),
             account,
+            table: shared,
             id,
             mailbox,
         })
@@ -137,11 +145,10 @@ impl Hub {
 
     /// Ends every session of an account, or of one of its devices.
     pub(crate) fn close(&self, account: AccountId, device: Option<DeviceId>, reason: &'static str) {
-        let state = self.lock();
-        let Some(table) = state.accounts.get(&account) else {
+        let Some(table) = self.table(account) else {
             return;
         };
-        for session in table.sessions.values() {
+        for session in lock(&table).sessions.values() {
             if device.is_none_or(|device| device == session.device) {
                 let close = (CloseCode::Unauthorized, reason);
                 session.mailbox.put(|mail| mail.close = Some(close));
@@ -151,26 +158,31 @@ impl Hub {
 
     /// Tells every session of an account its figures.
     pub(crate) fn quota(&self, account: AccountId, quota: Quota) {
-        let state = self.lock();
-        if let Some(table) = state.accounts.get(&account) {
+        if let Some(table) = self.table(account) {
+            let table = lock(&table);
             let sessions = table.sessions.values();
             sessions.for_each(|session| session.mailbox.put(|mail| mail.quota = Some(quota)));
         }
     }
 
+    fn table(&self, account: AccountId) -> Option<Arc<Mutex<Account>>> {
+        self.lock().accounts.get(&account).map(Arc::clone)
+    }
+
+    /// The lock of all accounts. Whoever needs that of one too takes it second.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 impl Mailbox {
     fn put(&self, change: impl FnOnce(&mut Mail)) {
-        change(&mut self.mail.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut lock(&self.mail));
         self.arrived.notify_one();
     }
 
     fn look<T>(&self, question: impl FnOnce(&Mail) -> T) -> T {
-        question(&self.mail.lock().unwrap_or_else(PoisonError::into_inner))
+        question(&lock(&self.mail))
     }
 
     /// Waits for news. Nothing is lost when the wait is dropped.
@@ -180,7 +192,7 @@ impl Mailbox {
 
     /// Takes all news.
     pub(crate) fn take(&self) -> Mail {
-        std::mem::take(&mut self.mail.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.mail))
     }
 }
 
@@ -229,14 +241,20 @@ impl Seat {
         });
     }
 
-    /// Notes what this session waits for, and asks the others.
+    /// Notes what this session waits for, and asks the others. Past the account's bound nobody is asked; what comes by itself is
+    /// still told.
     pub(crate) fn ask_others(&self, waiting: &[Waiting]) {
         self.with(|id, table| {
+            let mut hashes = Vec::with_capacity(waiting.len());
             for item in waiting {
+                let is_full = table.waiting.len() >= limit::WAITING_PER_ACCOUNT_MAX;
+                if is_full && !table.waiting.contains_key(&item.hash) {
+                    continue;
+                }
                 let sessions = table.waiting.entry(item.hash).or_default();
                 sessions.insert(id, item.offset);
+                hashes.push(item.hash);
             }
-            let hashes: Vec<_> = waiting.iter().map(|item| item.hash).collect();
             table.tell_others(id, |mail| mail.wanted.extend(&hashes));
         });
     }
@@ -250,32 +268,40 @@ impl Seat {
         self.with(|id, table| table.tell_others(id, change));
     }
 
-    fn with<T: Default>(&self, act: impl FnOnce(SessionId, &mut Account) -> T) -> T {
-        let mut state = self.hub.lock();
-        match state.accounts.get_mut(&self.account) {
-            Some(table) => act(self.id, table),
-            None => T::default(),
-        }
+    /// Notes work for nothing that this session gave the server; says until when it should not be listened to.
+    pub(crate) fn wasted(&self, items: usize, now_ms: u64) -> u64 {
+        self.with(|_, table| table.pace.spend(items, now_ms))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(SessionId, &mut Account) -> T) -> T {
+        act(self.id, &mut lock(&self.table))
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.with(|id, table| {
+            table.sessions.remove(&id);
+            table.end_relays_of(id);
+            let waited: Vec<_> = table.waiting.keys().copied().collect();
+            for hash in waited {
+                table.stop_waiting(id, hash);
+            }
+        });
         let mut state = self.hub.lock();
         state.open = state.open.saturating_sub(1);
-        let Some(table) = state.accounts.get_mut(&self.account) else {
-            return;
-        };
-        table.sessions.remove(&self.id);
-        table.end_relays_of(self.id);
-        let waited: Vec<_> = table.waiting.keys().copied().collect();
-        for hash in waited {
-            table.stop_waiting(self.id, hash);
-        }
-        if table.sessions.is_empty() {
+        // Another session may have come meanwhile. Who wasted the server's time is remembered for as long as it counts.
+        let is_over =
+            self.with(|_, table| table.sessions.is_empty() && table.pace.is_forgotten(steady_ms()));
+        if is_over {
             state.accounts.remove(&self.account);
         }
     }
+}
+
+/// Locks what is whole at every moment, so a panicked holder does no harm.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Account {
@@ -361,6 +387,42 @@ mod tests {
         seats[0].stop_asking(&[hash(1)]);
         seats[1].ask_me();
         assert!(seats[1].mailbox.take().wanted.is_empty());
+    }
+
+    #[test]
+    fn an_account_asks_its_others_for_so_many_and_no_more() {
+        let hub = Hub::default();
+        let seats = seats(&hub, 2);
+        let waiting = |from: usize, count: usize| -> Vec<_> {
+            let hash = |n: usize| *blake3::hash(&n.to_be_bytes()).as_bytes();
+            let item = |n| Waiting {
+                hash: BlobHash::from_bytes(hash(n)),
+                offset: 0,
+            };
+            (from..from + count).map(item).collect()
+        };
+        let all = waiting(0, limit::WAITING_PER_ACCOUNT_MAX);
+        seats[0].ask_others(&all);
+        seats[0].ask_others(&waiting(all.len(), 10));
+        assert_eq!(seats[1].mailbox.take().wanted.len(), all.len());
+        // What is waited for already may be asked for again, and what is no longer makes room.
+        seats[1].ask_others(&all[..3]);
+        assert_eq!(seats[0].mailbox.take().wanted.len(), 3);
+        seats[0].stop_asking(&[all[5].hash]);
+        seats[0].ask_others(&waiting(all.len(), 10));
+        assert_eq!(seats[1].mailbox.take().wanted.len(), 1);
+    }
+
+    #[test]
+    fn who_wasted_much_is_remembered_when_it_comes_back() {
+        let hub = Hub::default();
+        let free = usize::try_from(limit::WASTE_FREE_ITEMS).unwrap();
+        let now_ms = steady_ms();
+        assert!(seats(&hub, 1)[0].wasted(free, now_ms) <= now_ms);
+        assert!(seats(&hub, 1)[0].wasted(free, now_ms) > now_ms);
+        let stranger = AccountId::from_bytes([2; 16]);
+        let stranger = hub.join(stranger, DeviceId::from_bytes([0; 16])).unwrap();
+        assert!(stranger.wasted(free, now_ms) <= now_ms);
     }
 
     #[test]

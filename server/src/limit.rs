@@ -135,8 +135,26 @@ pub const DISK_JOBS_AT_ONCE: usize = 16;
 /// Blob writes and reads run at once: fsync is the limit of media sync, and concurrent ones share a journal commit.
 pub const BLOB_JOBS_AT_ONCE: usize = 16;
 
+/// Disk jobs of one account run at once in a lane: another account always finds workers free.
+pub const ACCOUNT_JOBS_AT_ONCE: usize = 12;
+
+/// Rows of changes in one commit: with the log's head, the device's row and the totals they fill one batch of the engine.
+pub const APPEND_ROWS_MAX: usize = storage::limit::BATCH_OPS_MAX - 4;
+
 /// Disk jobs one session may have under way before its socket is not read.
 pub const SESSION_JOBS_MAX: usize = 64;
+
+/// Blobs the devices of an account wait for that its other devices are asked for: as many as one device may ask for in vain.
+pub const WAITING_PER_ACCOUNT_MAX: usize = sync_protocol::limit::ABSENT_MAX;
+
+/// Changes refused and blobs asked for in vain that cost an account nothing: two devices that ask for all they may.
+pub const WASTE_FREE_ITEMS: u64 = 2 * sync_protocol::limit::ABSENT_MAX as u64;
+
+/// Such items of an account a second beyond that: about a twentieth of a core.
+pub const WASTE_ITEMS_A_SECOND: u64 = 2_000;
+
+/// Longest time a session is not listened to for it; well below the patience of both ends.
+pub const WASTE_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Relayed chunks that may wait for one session. The credit of the relay keeps it below this.
 pub const RELAY_CHUNKS_MAX: usize = 128;
@@ -154,8 +172,11 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub const ADMIN_BYTES_MAX: u64 = 1 << 20;
 
 const _: () = assert!(DOCUMENT_BYTES_MAX <= DOCUMENT_BYTES_PER_ACCOUNT_MAX);
+const _: () = assert!(ACCOUNT_JOBS_AT_ONCE < DISK_JOBS_AT_ONCE);
+const _: () = assert!(ACCOUNT_JOBS_AT_ONCE < BLOB_JOBS_AT_ONCE);
 const _: () = assert!(BLOB_FLOOR_BYTES > storage::limit::FLOOR_BYTES);
 const _: () = assert!(DEVICES_MAX < DOCUMENT_HEADS_MAX);
 const _: () = assert!((DOCUMENT_HEADS_MAX as u64) < domain::limit::CHANGE_DEPS_MAX);
 const _: () = assert!(LAST_SEEN_STALE.as_secs() < TOKEN_IDLE.as_secs());
 const _: () = assert!(CLOSE.as_secs() < SHUTDOWN.as_secs());
+const _: () = assert!(WASTE_PAUSE_MAX.as_millis() * 2 < sync_protocol::limit::IDLE_MS as u128);

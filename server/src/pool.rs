@@ -1,6 +1,10 @@
 //! Bounded blocking pools: disk and argon2 never run on the reactor, and never without a bound.
 //!
-//! A pool is a counted share of tokio's blocking threads. Called by `http`, `sync` and `admin`.
+//! A pool is a counted share of tokio's blocking threads. The passwords' is here; `fair` is the one of the disk, which
+//! the accounts take in turns. Called by `auth` and `service`.
+
+pub(crate) mod fair;
+pub(crate) mod turns;
 
 use std::sync::Arc;
 
@@ -37,10 +41,8 @@ impl Pool {
         }
     }
 
-    /// Runs `job`, waiting in order for a worker. The caller bounds how many wait.
-    ///
-    /// A job runs to its end even when the caller is gone: what it does to the disk is never half done.
-    pub(crate) async fn run<T, F>(&self, job: F) -> Result<T, PoolError>
+    /// Runs `job`, waiting in order for a worker.
+    async fn run<T, F>(&self, job: F) -> Result<T, PoolError>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,

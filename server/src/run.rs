@@ -194,7 +194,7 @@ async fn seal(service: Arc<Service>, mut stop: Stop) {
             next = service.store.sealing.next() => next,
         };
         let sealed = service
-            .disk(Lane::Blobs, move |store| {
+            .disk(Lane::Blobs.of(account), move |store| {
                 store.seal(account, doc, wall_ms())
             })
             .await;
@@ -217,7 +217,9 @@ async fn upkeep(service: Arc<Service>, tls: Option<Tls>, mut stop: Stop) {
             _ = ticks.tick() => {}
         }
         let swept = service
-            .disk(Lane::Blobs, |store| store.drop_doomed_packs(wall_ms()))
+            .disk(Lane::Blobs.ours(), |store| {
+                store.drop_doomed_packs(wall_ms())
+            })
             .await;
         if let Err(error) = swept {
             tracing::warn!(cause = %Chain(&error), "old packs were not removed");

@@ -7,9 +7,11 @@ use crate::auth::rate::Rates;
 use crate::config::Registration;
 use crate::hub::Hub;
 use crate::limit;
-use crate::pool::{Pool, PoolError};
+use crate::pool::PoolError;
+use crate::pool::fair::{FairPool, Owner};
+use crate::pool::turns::Bounds;
 use crate::shutdown::Stop;
-use crate::store::{Store, StoreError};
+use crate::store::{AccountId, Store, StoreError};
 
 /// Shared by everything that runs.
 #[derive(Debug)]
@@ -19,8 +21,8 @@ pub(crate) struct Service {
     pub(crate) passwords: Passwords,
     pub(crate) rates: Rates,
     pub(crate) registration: Registration,
-    disk: Pool,
-    blobs: Pool,
+    disk: FairPool,
+    blobs: FairPool,
 }
 
 /// The router's state.
@@ -39,6 +41,13 @@ pub(crate) enum Lane {
     Blobs,
 }
 
+/// Where a disk job runs and whose turn it takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work {
+    lane: Lane,
+    owner: Owner,
+}
+
 /// Why a disk job gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiskError {
@@ -46,6 +55,31 @@ pub(crate) enum DiskError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Pool(#[from] PoolError),
+}
+
+impl Lane {
+    /// A job in an account's turn.
+    pub(crate) fn of(self, account: AccountId) -> Work {
+        Work {
+            lane: self,
+            owner: Some(account),
+        }
+    }
+
+    /// A job of the server itself, or of a caller whose account is not known yet.
+    pub(crate) fn ours(self) -> Work {
+        Work {
+            lane: self,
+            owner: None,
+        }
+    }
+}
+
+fn bounds(workers: usize) -> Bounds {
+    Bounds {
+        workers,
+        jobs_per_key: limit::ACCOUNT_JOBS_AT_ONCE,
+    }
 }
 
 impl Service {
@@ -56,23 +90,23 @@ impl Service {
             passwords,
             rates: Rates::default(),
             registration,
-            disk: Pool::new("disk", limit::DISK_JOBS_AT_ONCE, 0),
-            blobs: Pool::new("blob", limit::BLOB_JOBS_AT_ONCE, 0),
+            disk: FairPool::new("disk", bounds(limit::DISK_JOBS_AT_ONCE)),
+            blobs: FairPool::new("blob", bounds(limit::BLOB_JOBS_AT_ONCE)),
         }
     }
 
     /// Runs a job of the store off the reactor.
-    pub(crate) async fn disk<T, F>(&self, lane: Lane, job: F) -> Result<T, DiskError>
+    pub(crate) async fn disk<T, F>(&self, work: Work, job: F) -> Result<T, DiskError>
     where
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     {
         let store = Arc::clone(&self.store);
-        let pool = match lane {
+        let pool = match work.lane {
             Lane::Documents => &self.disk,
             Lane::Blobs => &self.blobs,
         };
-        Ok(pool.run(move || job(&store)).await??)
+        Ok(pool.run(work.owner, move || job(&store)).await??)
     }
 
     /// Waits until no job runs.

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::VaultId;
-use storage::{Batch, BlobError, Kv, KvError, KvOptions, PackError};
+use storage::{Batch, BlobError, Kv, KvError, KvOptions, Owner, PackError};
 use sync_protocol::LogEpoch;
 
 use crate::auth::user_name::UserName;
@@ -162,6 +162,11 @@ impl AccountId {
 
     pub(crate) fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+
+    /// In whose turn the commits of this account are made.
+    fn owner(self) -> Owner {
+        Owner(self.0)
     }
 
     fn read(bytes: &[u8]) -> Result<Self, StoreError> {

@@ -19,6 +19,7 @@ mod salvage;
 mod space;
 mod split;
 mod totals;
+mod turns;
 mod view;
 mod writer;
 
@@ -83,6 +84,10 @@ impl KvOptions {
     }
 }
 
+/// Whose commits take their turn together: where several wait, none delays another by more than a turn. The default is the store's user itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner(pub [u8; 16]);
+
 /// What a full read of the store found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KvReport {
@@ -100,7 +105,7 @@ pub struct Kv {
     engine: Option<Arc<Engine>>,
     poison: Arc<Poison>,
     waiting: Arc<AtomicUsize>,
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<(Owner, Job)>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -210,8 +215,21 @@ impl Kv {
         T: Send + 'static,
         E: From<KvError> + Send + 'static,
     {
+        self.update_for(Owner::default(), job)
+    }
+
+    /// As [`Kv::update`], in an owner's turn.
+    ///
+    /// # Errors
+    /// As [`Kv::update`].
+    pub fn update_for<T, E, F>(&self, owner: Owner, job: F) -> Result<T, E>
+    where
+        F: FnOnce(View<'_>) -> Result<(Batch, T), E> + Send + 'static,
+        T: Send + 'static,
+        E: From<KvError> + Send + 'static,
+    {
         let (send, receive) = mpsc::sync_channel(1);
-        self.submit(job, move |result| {
+        self.submit_for(owner, job, move |result| {
             // The receiver waits below; were it gone there would be nobody to tell.
             send.send(result).ok();
         });
@@ -223,6 +241,16 @@ impl Kv {
     /// As [`Kv::update`] without waiting: `done` is called once, on the writer thread and therefore briefly, when the outcome is
     /// known; for a success that is after the flush. Neither closure may wait for another commit: it would wait for itself.
     pub fn submit<T, E, F, D>(&self, job: F, done: D)
+    where
+        F: FnOnce(View<'_>) -> Result<(Batch, T), E> + Send + 'static,
+        D: FnOnce(Result<T, E>) + Send + 'static,
+        T: Send + 'static,
+        E: From<KvError> + Send + 'static,
+    {
+        self.submit_for(Owner::default(), job, done);
+    }
+
+    fn submit_for<T, E, F, D>(&self, owner: Owner, job: F, done: D)
     where
         F: FnOnce(View<'_>) -> Result<(Batch, T), E> + Send + 'static,
         D: FnOnce(Result<T, E>) + Send + 'static,
@@ -250,7 +278,7 @@ impl Kv {
         });
         // A closed queue drops the job, and with it the reply, which then says so.
         if let Some(jobs) = &self.jobs {
-            jobs.send(job).ok();
+            jobs.send((owner, job)).ok();
         }
     }
 

@@ -21,6 +21,6 @@ pub use documents::{
     Arrival, ClientScan, DERIVED, OutboxItem, Received, RepairReport, SchemaCheck, ServerKey,
     SetAside, StoreError, StoreOptions, VaultStore, VerifyReport, Writer,
 };
-pub use kv::{Batch, Entry, Kv, KvError, KvOptions, KvReport, Scan, View};
+pub use kv::{Batch, Entry, Kv, KvError, KvOptions, KvReport, Owner, Scan, View};
 pub use lock::{LockError, LockKind, VaultLock};
 pub use pack::{PackBounds, PackError, decode_pack, encode_pack, pack_hash};

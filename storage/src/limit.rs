@@ -35,6 +35,9 @@ pub const RUNS_MAX: usize = 16;
 /// Jobs that share one flush at most: past this a waiter gains nothing and memory grows.
 pub const GROUP_JOBS_MAX: usize = 512;
 
+/// Rows an owner of commits writes before those of another owner that wait: one batch of the engine, about a millisecond.
+pub const TURN_ROWS: usize = BATCH_OPS_MAX;
+
 /// Bytes that share one flush at most.
 pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 

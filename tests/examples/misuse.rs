@@ -1,5 +1,6 @@
 //! What one account's misuse costs another: the time from an honest push to its acknowledgement, on an idle server and beside each kind
-//! of misuse by another account. `misuse [ROUNDS]`; `MEMORYVAULT_BINARIES` names the folder of the built binaries.
+//! of misuse by another account. `misuse [ROUNDS [WORD]]`, where only misuses with the word in their name are tried; `MEMORYVAULT_BINARIES`
+//! names the folder of the built binaries.
 //!
 //! Everything runs on one machine, so the misusers' own work takes processor time from the honest one too; the column `alone` has the
 //! same misuse aimed at a second server, so that what remains between the two columns is the server's own doing.
@@ -80,12 +81,13 @@ fn main() {
         .nth(1)
         .and_then(|rounds| rounds.parse().ok())
         .unwrap_or(ROUNDS);
+    let word = std::env::args().nth(2).unwrap_or_default();
     println!("an honest push and its acknowledgement, median and p99 of {rounds}, in ms");
     println!(
         "{:26} {:>15} {:>15} {:>15}  ratio to alone",
         "misuse", "idle", "alone", "beside"
     );
-    for misuse in &MISUSES {
+    for misuse in MISUSES.iter().filter(|misuse| misuse.name.contains(&word)) {
         let (server, other) = (Server::new(), Server::new());
         let honest = Login::register(&server, "honest");
         let idle = measure(&server, &honest, rounds);

@@ -86,7 +86,7 @@ async fn answer(service: &Arc<Service>, command: Command) -> Answer {
         let on = Administration { store, hub: &hub };
         Ok(execute(&on, command))
     };
-    match service.disk(Lane::Documents, job).await {
+    match service.disk(Lane::Documents.ours(), job).await {
         Ok(answer) => answer,
         Err(error) => Answer::Failed(error.to_string()),
     }

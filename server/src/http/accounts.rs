@@ -44,7 +44,7 @@ pub(super) async fn register(
     body.password.acceptable_for(user.as_str())?;
     let hash = service.passwords.hash(body.password).await?;
     let (account, vault) = service
-        .disk(Lane::Documents, move |store| {
+        .disk(Lane::Documents.ours(), move |store| {
             store.add_account(&user, hash, wall_ms())
         })
         .await?;
@@ -74,7 +74,9 @@ pub(super) async fn usage(
     let account = caller.account;
     let usage = context
         .service
-        .disk(Lane::Documents, move |store| store.usage(account))
+        .disk(Lane::Documents.of(account), move |store| {
+            store.usage(account)
+        })
         .await?;
     Ok(Json(UsageAnswer {
         quota_used_bytes: usage.quota_used_bytes,

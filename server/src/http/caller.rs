@@ -36,7 +36,9 @@ impl FromRequestParts<Context> for Caller {
         let hash = token.hash();
         let bearer = context
             .service
-            .disk(Lane::Documents, move |store| store.bearer(hash, wall_ms()))
+            .disk(Lane::Documents.ours(), move |store| {
+                store.bearer(hash, wall_ms())
+            })
             .await?
             .ok_or(HttpError::Unauthorized)?;
         if let Some(peer) = parts.extensions.get::<Peer>() {

@@ -27,7 +27,9 @@ pub(super) async fn list(
     let account = caller.account;
     let devices = context
         .service
-        .disk(Lane::Documents, move |store| store.devices(account))
+        .disk(Lane::Documents.of(account), move |store| {
+            store.devices(account)
+        })
         .await?;
     let answer = devices.into_iter().map(|device| DeviceAnswer {
         current: device.id == caller.device,
@@ -49,7 +51,7 @@ pub(super) async fn remove(
     let account = caller.account;
     context
         .service
-        .disk(Lane::Documents, move |store| {
+        .disk(Lane::Documents.of(account), move |store| {
             store.remove_device(account, device)
         })
         .await?;

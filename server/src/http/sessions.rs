@@ -72,7 +72,7 @@ pub(super) async fn log_in(
     };
     let account = login.account;
     service
-        .disk(Lane::Documents, move |store| {
+        .disk(Lane::Documents.of(account), move |store| {
             if let Some(rehash) = checked.rehash {
                 store.set_password(account, rehash, false)?;
             }
@@ -100,7 +100,7 @@ async fn find(
         return Ok((None, false));
     };
     let found = service
-        .disk(Lane::Documents, move |store| {
+        .disk(Lane::Documents.ours(), move |store| {
             let Some(login) = store.login(&user)? else {
                 return Ok((None, false));
             };

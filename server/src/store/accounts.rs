@@ -135,7 +135,7 @@ impl Store {
         password: String,
         revoke: bool,
     ) -> Result<(), StoreError> {
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             let mut row = account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
             row.password = password;
             let mut batch = Batch::new();
@@ -157,7 +157,7 @@ impl Store {
         device: NewDevice,
         now_ms: u64,
     ) -> Result<(), StoreError> {
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             let mut row = account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
             row.last_login_ms = now_ms;
             let mut batch = Batch::new();
@@ -241,7 +241,7 @@ impl Store {
         account: AccountId,
         device: DeviceId,
     ) -> Result<(), StoreError> {
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             let row = device_row(&view, account, device)?.ok_or(StoreError::UnknownDevice)?;
             let mut batch = Batch::new();
             batch.delete(Keys(account).device(device));
@@ -251,7 +251,7 @@ impl Store {
     }
 
     fn seen(&self, account: AccountId, device: DeviceId, now_ms: u64) -> Result<(), StoreError> {
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             let mut batch = Batch::new();
             if let Some(mut row) = device_row(&view, account, device)? {
                 row.last_seen_ms = now_ms;

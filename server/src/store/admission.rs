@@ -75,7 +75,7 @@ impl Store {
         let (epoch, quota_default) = (self.epoch, self.quota_default);
         let new_id = DeviceId::v7(now_ms, super::random()?);
         let token = Token::draw()?;
-        self.kv.update(move |view| {
+        self.kv.update_for(bearer.account.owner(), move |view| {
             let Bearer {
                 account, device, ..
             } = bearer;

@@ -109,7 +109,7 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         tracing::error!(%account, %hash, "a stored blob is damaged; it was moved to quarantine and is asked of the devices again");
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             let mut batch = Batch::new();
             if let Some(row) = blob_row(&view, account, hash)? {
                 let mut ledger = ledger_row(&view, account)?;

@@ -8,6 +8,7 @@
 mod append;
 mod judge;
 mod rows;
+mod slices;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +20,10 @@ use sync_protocol::{Chain, Cursor, DocChange};
 use super::admission::Turn;
 use super::keys::Keys;
 use super::{AccountId, Store, StoreError};
-use append::Appender;
+use append::{Appender, Written};
+use judge::Lost;
 use rows::{Entry, entry_row, parse_entry};
+use slices::Slices;
 
 pub(super) use rows::{
     Head, chain_in, document_row, head_row, parse_change, parse_document, seq_of,
@@ -30,21 +33,43 @@ pub(super) use rows::{
 const RACES_MAX: usize = 8;
 
 impl Store {
-    /// Checks each change and appends those that pass, in order and flushed; with them, the incarnation of the device that
-    /// sent them.
+    /// Checks each change and appends those that pass, in order and flushed; with the first of them, the incarnation of the device
+    /// that sent them.
     pub(crate) fn append(
         &self,
         account: AccountId,
         batch: u64,
         items: &[DocChange],
-        turn: Option<Turn>,
+        mut turn: Option<Turn>,
     ) -> Result<Appended, StoreError> {
+        let mut slices = Slices::default();
+        loop {
+            let rest = items.get(slices.items..).unwrap_or_default();
+            let mut slice = self.append_slice(account, rest, &slices.lost, turn.take())?;
+            let end = slice.head;
+            self.advance_mark(account, end);
+            for doc in std::mem::take(&mut slice.full_tails) {
+                self.sealing.ask(account, doc);
+            }
+            slices.add(slice);
+            if slices.items >= items.len() {
+                return Ok(slices.answer(batch, self.epoch, end));
+            }
+        }
+    }
+
+    /// Appends as much of the beginning of these items as one commit takes.
+    fn append_slice(
+        &self,
+        account: AccountId,
+        items: &[DocChange],
+        lost: &Lost,
+        turn: Option<Turn>,
+    ) -> Result<Written, StoreError> {
         for _ in 0..RACES_MAX {
-            let judgement = judge::judge(self.kv.view(), account, items)?;
-            let epoch = self.epoch;
-            let written = self.kv.update(move |view| {
-                let (mut rows, written) =
-                    Appender::new(view, account)?.run(batch, epoch, judgement)?;
+            let judgement = judge::judge(self.kv.view(), account, items, lost)?;
+            let written = self.kv.update_for(account.owner(), move |view| {
+                let (mut rows, written) = Appender::new(view, account)?.run(judgement)?;
                 if let Some(turn) = turn {
                     turn.record(&view, account, &mut rows)?;
                 }
@@ -52,14 +77,7 @@ impl Store {
             });
             match written {
                 Err(StoreError::Raced) => continue,
-                Err(error) => return Err(error),
-                Ok(written) => {
-                    self.advance_mark(account, written.head);
-                    for doc in written.full_tails {
-                        self.sealing.ask(account, doc);
-                    }
-                    return Ok(written.appended);
-                }
+                other => return other,
             }
         }
         Err(StoreError::Raced)

@@ -76,7 +76,7 @@ impl Store {
         account: AccountId,
         bytes: Option<u64>,
     ) -> Result<(), StoreError> {
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             let mut row = account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
             row.quota_bytes = bytes;
             let mut batch = Batch::new();

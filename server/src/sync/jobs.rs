@@ -12,7 +12,7 @@ use sync_protocol::server::{
 };
 use sync_protocol::{DocChange, Quota};
 
-use crate::service::{DiskError, Lane, Service};
+use crate::service::{DiskError, Lane, Service, Work};
 use crate::store::admission::Turn;
 use crate::store::blobs::Offered;
 use crate::store::{Store, StoreError};
@@ -83,7 +83,7 @@ impl Jobs {
     }
 
     /// Runs a job beside the others.
-    pub(super) fn start<T, F, D>(&mut self, lane: Lane, job: F, done: D)
+    pub(super) fn start<T, F, D>(&mut self, work: Work, job: F, done: D)
     where
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
@@ -91,7 +91,7 @@ impl Jobs {
     {
         let service = Arc::clone(&self.service);
         self.running.push(Box::pin(async move {
-            match service.disk(lane, job).await {
+            match service.disk(work, job).await {
                 Ok(value) => done(value),
                 Err(error) => Done::Failed(error),
             }
@@ -120,10 +120,11 @@ impl Jobs {
         self.is_appending = true;
         let service = Arc::clone(&self.service);
         let turn = self.turn;
+        let work = Lane::Documents.of(account);
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         self.running.push(Box::pin(async move {
             let append = move |store: &Store| store.append(account, batch, &items, turn);
-            match service.disk(Lane::Documents, append).await {
+            match service.disk(work, append).await {
                 Ok(appended) => Done::Appended(appended),
                 Err(error) => Done::AppendFailed(batch, count, error),
             }
@@ -185,9 +186,11 @@ impl Jobs {
             let quota = is_whole.then(|| store.quota(seat.account)).transpose()?;
             Ok((written, quota))
         };
-        self.start(Lane::Blobs, write, move |(written, quota)| {
-            Done::Written(hash, written, quota)
-        });
+        self.start(
+            Lane::Blobs.of(seat.account),
+            write,
+            move |(written, quota)| Done::Written(hash, written, quota),
+        );
     }
 }
 

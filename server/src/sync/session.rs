@@ -33,6 +33,8 @@ pub(crate) struct Session {
     /// Since when the socket has not moved although something is to be sent.
     stuck_since_ms: Option<u64>,
     ping_due_ms: u64,
+    /// Not listened to before: the account had too much done for nothing.
+    deaf_until_ms: u64,
     closing: Option<Closing>,
 }
 
@@ -57,6 +59,7 @@ impl Session {
             outgoing: None,
             stuck_since_ms: None,
             ping_due_ms: now_ms + millis(limit::PING),
+            deaf_until_ms: 0,
             closing: None,
         }
     }
@@ -92,9 +95,11 @@ impl Session {
     }
 
     async fn wait(&mut self, socket: &mut Socket) -> Woken {
+        let now_ms = steady_ms();
+        let is_deaf = now_ms < self.deaf_until_ms || self.jobs.len() >= limit::SESSION_JOBS_MAX;
         let interest = Interest {
-            read: self.jobs.len() < limit::SESSION_JOBS_MAX && self.closing.is_none(),
-            write: self.outgoing.is_some() || steady_ms() >= self.ping_due_ms,
+            read: !is_deaf && self.closing.is_none(),
+            write: self.outgoing.is_some() || now_ms >= self.ping_due_ms,
         };
         let deadline = self.deadline();
         let mailbox = self.seat.mailbox();
@@ -178,8 +183,10 @@ impl Session {
         let patience_ms = self.send_patience_ms();
         let send = self.stuck_since_ms.map(|since| since + patience_ms);
         // A ping that is due waits for the socket, not for the clock.
-        let ping = Some(self.ping_due_ms).filter(|due| *due > steady_ms());
-        let due_ms = [self.machine.poll_timeout(), send, ping]
+        let now_ms = steady_ms();
+        let ping = Some(self.ping_due_ms).filter(|due| *due > now_ms);
+        let listens = Some(self.deaf_until_ms).filter(|due| *due > now_ms);
+        let due_ms = [self.machine.poll_timeout(), send, ping, listens]
             .into_iter()
             .flatten()
             .min();
@@ -199,6 +206,20 @@ impl Session {
         if self.outgoing.is_some() && self.stuck_since_ms.is_none() {
             self.stuck_since_ms = Some(steady_ms());
         }
+    }
+
+    /// The device had these done for nothing: past what is free it is listened to more slowly.
+    fn wasted(&mut self, items: usize) {
+        let now_ms = steady_ms();
+        let until_ms = self.seat.wasted(items, now_ms);
+        if until_ms > now_ms {
+            tracing::debug!(
+                items,
+                for_ms = until_ms - now_ms,
+                "a device is not listened to for a while"
+            );
+        }
+        self.deaf_until_ms = self.deaf_until_ms.max(until_ms);
     }
 
     fn place(&self) -> Place {
@@ -227,7 +248,7 @@ impl Session {
         let freed = self
             .context
             .service
-            .disk(Lane::Blobs, move |store| {
+            .disk(Lane::Blobs.of(account), move |store| {
                 store.abandon_session(account, session)
             })
             .await;

@@ -1,4 +1,4 @@
-//! The one thread that writes: takes what has queued up, applies it, makes it durable with one flush, then answers everybody. What
+//! The one thread that writes: takes what has queued up, in the order of `turns`, applies it, makes it durable with one flush, then answers everybody. What
 //! goes into runs is `writer/derived.rs`'s.
 
 mod derived;
@@ -11,10 +11,11 @@ use std::sync::mpsc::Receiver;
 
 use super::split::{self, Physical, RESERVED};
 use super::totals::{Mark, Totals};
+use super::turns::Turns;
 use super::view::Pending;
-use super::{Batch, Engine, KvError, Poison, Space, View, redo};
+use super::{Batch, Engine, KvError, Owner, Poison, Space, View, redo};
 use crate::durable;
-use crate::limit::{BATCH_OPS_MAX, GROUP_BYTES_MAX, GROUP_JOBS_MAX, KEY_BYTES_MAX};
+use crate::limit::{BATCH_OPS_MAX, GROUP_BYTES_MAX, GROUP_JOBS_MAX, KEY_BYTES_MAX, TURN_ROWS};
 
 /// Tells a caller how its commit ended. Runs on the writer thread.
 pub(crate) type Answer = Box<dyn FnOnce(Result<(), KvError>) + Send>;
@@ -46,22 +47,30 @@ struct Group {
 
 impl Writer {
     /// Runs until every sender is gone.
-    pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(job) = jobs.recv() {
+    pub(crate) fn run(mut self, jobs: &Receiver<(Owner, Job)>) {
+        let mut turns = Turns::new(TURN_ROWS);
+        while let Some((owner, job)) = next(&mut turns, jobs) {
             let mut group = Group::default();
-            self.job(job, &mut group);
+            turns.wrote(owner, self.job(job, &mut group));
             while group.answers.len() < GROUP_JOBS_MAX && group.bytes < GROUP_BYTES_MAX {
-                match jobs.try_recv() {
-                    Ok(job) => self.job(job, &mut group),
-                    Err(_) => break,
+                jobs.try_iter()
+                    .for_each(|(owner, job)| turns.push(owner, job));
+                if turns.is_flush_due() {
+                    break;
                 }
+                let Some((owner, job)) = turns.next() else {
+                    break;
+                };
+                turns.wrote(owner, self.job(job, &mut group));
             }
             self.finish(&mut group);
+            turns.flushed();
             self.merge_runs();
         }
     }
 
-    fn job(&mut self, job: Job, group: &mut Group) {
+    /// Runs a job within a group; says how many rows it asked to write.
+    fn job(&mut self, job: Job, group: &mut Group) -> usize {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let engine = Arc::clone(&self.engine);
         // A job that panics drops its answer, which then reports that it was not run.
@@ -69,13 +78,15 @@ impl Writer {
             job(View::over(&engine, &group.pending))
         })) else {
             tracing::error!("a commit job panicked");
-            return;
+            return 0;
         };
+        let rows = batch.as_ref().map_or(0, Batch::len);
         let result = match batch {
             Some(batch) if !batch.is_empty() => self.write(batch, group),
             _ => self.poison.check(),
         };
         group.answers.push((answer, result));
+        rows
     }
 
     fn write(&mut self, batch: Batch, group: &mut Group) -> Result<(), KvError> {
@@ -209,6 +220,13 @@ impl Writer {
         }
         Ok(out)
     }
+}
+
+/// The next job, waited for when there is none; `None` when every sender is gone.
+fn next(turns: &mut Turns<Job>, jobs: &Receiver<(Owner, Job)>) -> Option<(Owner, Job)> {
+    jobs.try_iter()
+        .for_each(|(owner, job)| turns.push(owner, job));
+    turns.next().or_else(|| jobs.recv().ok())
 }
 
 fn check_key(key: &[u8]) -> Result<(), KvError> {

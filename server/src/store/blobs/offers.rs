@@ -102,7 +102,7 @@ impl Store {
         let uploads = Arc::clone(&self.uploads);
         let quota_default = self.quota_default;
         let room = self.room_for_blobs()?;
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             let row = account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
             let mut reserving = Reserving {
                 view,

@@ -86,7 +86,7 @@ impl Store {
             freed.push((hash, left));
         }
         let released = freed.clone();
-        let result = self.kv.update(move |view| {
+        let result = self.kv.update_for(account.owner(), move |view| {
             let keys = Keys(account);
             let mut ledger = ledger_row(&view, account)?;
             let mut batch = Batch::new();
@@ -174,7 +174,7 @@ impl Store {
         hash: BlobHash,
         now_ms: u64,
     ) -> Result<(), StoreError> {
-        self.kv.update(move |view| {
+        self.kv.update_for(account.owner(), move |view| {
             account_row(&view, account)?.ok_or(StoreError::UnknownAccount)?;
             let reservation = reservation_row(&view, account, hash)?
                 .ok_or(StoreError::Damaged("a blob without its reservation"))?;

@@ -1,16 +1,15 @@
-//! Appending a judged batch on the writer thread: what the judgement rested on is looked at again, limits are held, rows
+//! Appending a judged slice of a batch on the writer thread: what the judgement rested on is looked at again, limits are held, rows
 //! and counts are put together into one commit.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
+use domain::DocId;
 use domain::intake::GatedChange;
-use domain::{ChangeHash, DocId};
 use storage::{Batch, View};
-use sync_protocol::server::{AppendRefusal, Appended};
-use sync_protocol::{Cursor, DocHeads, LogEpoch, Quota, Reason};
+use sync_protocol::{DocHeads, Quota, Reason};
 
-use super::judge::{Judged, Judgement, Refusal};
+use super::judge::{Judged, Judgement, Lost, Refusal};
 use super::rows::{Document, Entry, Head, actor_row, change_row, document_row, head_row};
 use crate::limit;
 use crate::store::accounts::account_row;
@@ -19,12 +18,20 @@ use crate::store::{AccountId, StoreError};
 
 /// What the writer thread appended.
 pub(super) struct Written {
-    pub(super) appended: Appended,
+    /// Items of the batch that were dealt with.
+    pub(super) items: usize,
+    /// The first new entry; `None` when all were known or refused.
+    pub(super) first_seq: Option<u64>,
     pub(super) head: Head,
+    /// With their places in the slice.
+    pub(super) refused: Vec<(usize, Refusal)>,
+    pub(super) lost: Lost,
+    /// Documents of which something was missing.
+    pub(super) missing: Vec<DocHeads>,
     pub(super) full_tails: Vec<DocId>,
 }
 
-/// Appends a judged batch on the writer thread.
+/// Appends a judged slice on the writer thread.
 pub(super) struct Appender<'a> {
     view: View<'a>,
     account: AccountId,
@@ -32,8 +39,8 @@ pub(super) struct Appender<'a> {
     head: Head,
     first_seq: Option<u64>,
     documents: BTreeMap<DocId, Document>,
-    lost: BTreeMap<(DocId, ChangeHash), Refusal>,
-    refused: Vec<(u32, Refusal)>,
+    lost: Lost,
+    refused: Vec<(usize, Refusal)>,
     batch: Batch,
 }
 
@@ -47,18 +54,14 @@ impl<'a> Appender<'a> {
             head: head_row(&view, account)?,
             first_seq: None,
             documents: BTreeMap::new(),
-            lost: BTreeMap::new(),
+            lost: Lost::new(),
             refused: Vec::new(),
             batch: Batch::new(),
         })
     }
 
-    pub(super) fn run(
-        mut self,
-        batch: u64,
-        epoch: LogEpoch,
-        judgement: Judgement,
-    ) -> Result<(Batch, Written), StoreError> {
+    pub(super) fn run(mut self, judgement: Judgement) -> Result<(Batch, Written), StoreError> {
+        let items = judgement.items.len();
         for ((doc, actor), last) in &judgement.rests_on {
             if actor_row(&self.view, self.keys, *doc, *actor)? != *last {
                 return Err(StoreError::Raced);
@@ -71,7 +74,6 @@ impl<'a> Appender<'a> {
                 Judged::Refused(refusal) => Some(refusal),
             };
             if let Some(refusal) = refusal {
-                let index = u32::try_from(index).unwrap_or(u32::MAX);
                 self.refused.push((index, refusal));
             }
         }
@@ -95,20 +97,15 @@ impl<'a> Appender<'a> {
                 full_tails.push(*doc);
             }
         }
-        let appended = Appended {
-            batch,
-            first_seq: self.first_seq,
-            head: Cursor {
-                epoch,
-                seq: self.head.seq,
-                chain: self.head.chain,
-            },
-            refused: gather(self.refused),
-            missing,
-        };
+        let mut lost = judgement.lost;
+        lost.append(&mut self.lost);
         let written = Written {
-            appended,
+            items,
+            first_seq: self.first_seq,
             head: self.head,
+            refused: self.refused,
+            lost,
+            missing,
             full_tails,
         };
         Ok((self.batch, written))
@@ -203,24 +200,4 @@ impl<'a> Appender<'a> {
             Slot::Vacant(vacant) => Ok(vacant.insert(document_row(&self.view, self.account, doc)?)),
         }
     }
-}
-
-/// Groups refusals of the same reason and words.
-fn gather(refused: Vec<(u32, Refusal)>) -> Vec<AppendRefusal> {
-    let mut groups: Vec<AppendRefusal> = Vec::new();
-    for (index, refusal) in refused {
-        let same = groups
-            .iter_mut()
-            .find(|group| group.reason == refusal.reason && group.message == refusal.message);
-        match same {
-            Some(group) => group.items.push(index),
-            None => groups.push(AppendRefusal {
-                items: vec![index],
-                reason: refusal.reason,
-                quota: refusal.quota,
-                message: refusal.message,
-            }),
-        }
-    }
-    groups
 }

@@ -1,4 +1,4 @@
-//! Judging a batch off the writer thread: byte gate and graph check, each item as if those before it were stored.
+//! Judging a slice of a batch off the writer thread: byte gate and graph check, each item as if those before it were stored.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,8 @@ use domain::{ActorId, ChangeHash, DocId};
 use storage::View;
 use sync_protocol::{DocChange, Quota, Reason};
 
-use super::rows::{actor_row, parse_change};
+use super::rows::{actor_row, change_rows, parse_change};
+use crate::limit;
 use crate::store::keys::Keys;
 use crate::store::{AccountId, StoreError};
 
@@ -27,49 +28,60 @@ pub(super) enum Judged {
     Refused(Refusal),
 }
 
-/// A batch as judged, with what the judgement rested on.
+/// Changes of a batch that were refused: whatever builds on one is refused for the same reason.
+pub(super) type Lost = BTreeMap<(DocId, ChangeHash), Refusal>;
+
+/// A slice of a batch as judged, with what the judgement rested on.
 pub(super) struct Judgement {
+    /// As many of the items, from the first on, as fit a commit.
     pub(super) items: Vec<Judged>,
-    /// The last stored change of each actor that writes in the batch.
+    pub(super) lost: Lost,
+    /// The last stored change of each actor that writes in the slice.
     pub(super) rests_on: BTreeMap<(DocId, ActorId), Option<ChangeHash>>,
     pub(super) unknown_dependency: BTreeSet<DocId>,
 }
 
-/// Judges a batch against what is stored.
+/// Judges as many items as fit a commit, and at least one, against what is stored and what the batch has lost before them.
 pub(super) fn judge(
     view: View<'_>,
     account: AccountId,
     items: &[DocChange],
+    lost_before: &Lost,
 ) -> Result<Judgement, StoreError> {
     let mut judge = Judge {
         view,
         keys: Keys(account),
         pending: BTreeMap::new(),
-        lost: BTreeMap::new(),
+        lost_before,
+        rows: 0,
         judgement: Judgement {
-            items: Vec::with_capacity(items.len()),
+            items: Vec::new(),
+            lost: Lost::new(),
             rests_on: BTreeMap::new(),
             unknown_dependency: BTreeSet::new(),
         },
     };
     for item in items {
-        let judged = judge.item(item)?;
+        let Some(judged) = judge.item(item)? else {
+            break;
+        };
         judge.judgement.items.push(judged);
     }
     Ok(judge.judgement)
 }
 
-/// Judges the items of one batch in order, each as if those before it were stored.
+/// Judges the items of one slice in order, each as if those before it were stored.
 struct Judge<'a> {
     view: View<'a>,
     keys: Keys,
     pending: BTreeMap<DocId, Pending>,
-    /// Changes refused so far: whatever builds on one is refused for the same reason.
-    lost: BTreeMap<(DocId, ChangeHash), Refusal>,
+    lost_before: &'a Lost,
+    /// Rows the fresh ones will take.
+    rows: usize,
     judgement: Judgement,
 }
 
-/// Changes of one document that were judged fresh in this batch.
+/// Changes of one document that were judged fresh in this slice.
 #[derive(Default)]
 struct Pending {
     metas: BTreeMap<ChangeHash, ChangeMeta>,
@@ -85,18 +97,34 @@ struct Held<'a> {
 }
 
 impl Judge<'_> {
-    fn item(&mut self, item: &DocChange) -> Result<Judged, StoreError> {
+    /// `None` for a change that has to wait for the next slice.
+    fn item(&mut self, item: &DocChange) -> Result<Option<Judged>, StoreError> {
         let change = match domain::intake::gate(&item.change) {
             Ok(change) => change,
-            Err(error) => return Ok(Judged::Refused(Refusal::gate(&error))),
+            Err(error) => return Ok(Some(Judged::Refused(Refusal::gate(&error)))),
         };
-        let (doc, hash) = (item.doc, change.hash());
-        let lost = change
-            .deps()
-            .iter()
-            .find_map(|dep| self.lost.get(&(doc, *dep)));
+        let pending = self.pending.get(&item.doc);
+        let is_first = pending.is_none_or(|pending| pending.metas.is_empty());
+        let rows = change_rows(&change) + usize::from(is_first);
+        if self.rows > 0 && self.rows + rows > limit::APPEND_ROWS_MAX {
+            return Ok(None);
+        }
+        let judged = self.gated(item.doc, change)?;
+        if matches!(judged, Judged::Fresh(..)) {
+            self.rows += rows;
+        }
+        Ok(Some(judged))
+    }
+
+    fn gated(&mut self, doc: DocId, change: GatedChange) -> Result<Judged, StoreError> {
+        let hash = change.hash();
+        let lost = change.deps().iter().find_map(|dep| {
+            let dep = (doc, *dep);
+            let lost = self.judgement.lost.get(&dep);
+            lost.or_else(|| self.lost_before.get(&dep))
+        });
         if let Some(refusal) = lost.cloned() {
-            self.lost.insert((doc, hash), refusal.clone());
+            self.judgement.lost.insert((doc, hash), refusal.clone());
             return Ok(Judged::Refused(refusal));
         }
         let pending = self.pending.entry(doc).or_default();
@@ -123,7 +151,7 @@ impl Judge<'_> {
                 if refusal.reason == Reason::UnknownDependency {
                     self.judgement.unknown_dependency.insert(doc);
                 }
-                self.lost.insert((doc, hash), refusal.clone());
+                self.judgement.lost.insert((doc, hash), refusal.clone());
                 Ok(Judged::Refused(refusal))
             }
         }

@@ -34,6 +34,12 @@ pub(in crate::store) struct Document {
     pub(in crate::store) tail_rows: u32,
     pub(in crate::store) heads: Vec<ChangeHash>,
 }
+/// Rows an appended change takes, at most, beside that of its document: entry, change, what is known of it, its actor's last,
+/// and pieces where it is large.
+pub(super) fn change_rows(change: &GatedChange) -> usize {
+    4 + change.kept().len() / storage::limit::INLINE_BYTES_MAX
+}
+
 impl Head {
     pub(super) fn row(&self) -> Vec<u8> {
         Writer::new()

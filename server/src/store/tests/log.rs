@@ -117,6 +117,67 @@ fn two_changes_of_one_number_are_a_fork() {
 }
 
 #[test]
+fn what_one_slice_of_a_batch_leaves_out_the_next_ones_do_too() {
+    let fixture = Fixture::new(0);
+    let mut writer = Writer::new(doc(1), 1);
+    let base = writer.write("base");
+    let mut copy = writer.fork(1);
+    fixture.push(&[base, writer.write("one")]);
+    let forked = copy.many(90);
+    let honest = Writer::new(doc(2), 2).many(90);
+    let pairs = forked.iter().zip(&honest);
+    let batch: Vec<_> = pairs.flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
+    let answer = fixture.push(&batch);
+    assert_eq!((answer.first_seq, answer.head.seq), (Some(3), 92));
+    assert_eq!(answer.refused.len(), 1);
+    assert_eq!(answer.refused[0].reason, Reason::Forked);
+    let even: Vec<u32> = (0..90).map(|n| 2 * n).collect();
+    assert_eq!(answer.refused[0].items, even);
+    let again = fixture.push(&batch);
+    assert_eq!((again.first_seq, again.head.seq), (None, 92));
+    assert_eq!(again.refused, answer.refused);
+}
+
+#[test]
+fn large_batches_at_once_are_each_answered_with_their_own_entries() {
+    let fixture = Fixture::new(0);
+    let (store, account) = (fixture.store(), fixture.account);
+    let named: Vec<_> = std::thread::scope(|scope| {
+        let pushers: Vec<_> = (1..=4)
+            .map(|n| {
+                scope.spawn(move || {
+                    let mut writer = Writer::new(doc(n), n);
+                    let answers = (0..4).map(|_| {
+                        let answer = store.append(account, 1, &writer.many(70), None).unwrap();
+                        assert_eq!(answer.refused, []);
+                        (doc(n), answer.first_seq.unwrap(), answer.head.seq)
+                    });
+                    answers.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let answers = pushers
+            .into_iter()
+            .flat_map(|pusher| pusher.join().unwrap());
+        answers.collect()
+    });
+    let page = store.read_log(account, 0, usize::MAX, usize::MAX).unwrap();
+    let seqs: Vec<u64> = page.rows.iter().map(|row| row.seq).collect();
+    assert_eq!(seqs, (1..=4 * 4 * 70).collect::<Vec<_>>());
+    for (doc, first, last) in named {
+        let own = page
+            .rows
+            .iter()
+            .filter(|row| (first..=last).contains(&row.seq));
+        assert!(
+            inline(&own.cloned().collect::<Vec<_>>())
+                .iter()
+                .all(|item| item.doc == doc)
+        );
+    }
+}
+
+#[test]
 fn hostile_bytes_are_refused_and_honest_ones_beside_them_pass() {
     let fixture = Fixture::new(0);
     let honest = Writer::new(doc(1), 1).many(3);

@@ -26,7 +26,10 @@ impl Session {
             Done::Log(page) => machine.handle_log(page, now_ms),
             Done::Pack(bytes) => machine.handle_pack(bytes, now_ms),
             Done::Appended(appended) => {
+                let refused = appended.refused.iter();
+                let refused = refused.map(|refusal| refusal.items.len()).sum();
                 machine.handle_appended(appended, now_ms);
+                self.wasted(refused);
                 self.jobs.appended();
                 self.jobs.next_append(self.seat.account());
             }
@@ -68,6 +71,8 @@ impl Session {
             return self.fail(&error);
         };
         tracing::warn!(cause = %Chain(&error), "changes were not taken");
+        // The batch's first slices may have been.
+        self.seat.announce_head(head.seq);
         let refusal = AppendRefusal {
             items: (0..count).collect(),
             reason: Reason::Storage,

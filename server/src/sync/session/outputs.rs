@@ -22,12 +22,12 @@ impl Session {
                 bytes_max,
                 rows_max,
             } => self.jobs.start(
-                Lane::Documents,
+                Lane::Documents.of(account),
                 move |store| store.read_log(account, after, bytes_max, rows_max),
                 Done::Log,
             ),
             Output::ReadPack { pack, offset, len } => self.jobs.start(
-                Lane::Documents,
+                Lane::Documents.of(account),
                 move |store| store.read_pack(account, pack.pack, offset, len),
                 Done::Pack,
             ),
@@ -38,12 +38,12 @@ impl Session {
                 through,
                 items,
             } => self.jobs.start(
-                Lane::Documents,
+                Lane::Documents.of(account),
                 move |store| store.compare(account, DocRange { after, through }, items),
                 Done::Compared,
             ),
             Output::ReadEntries { seqs, bytes_max } => self.jobs.start(
-                Lane::Documents,
+                Lane::Documents.of(account),
                 move |store| store.read_entries(account, &seqs, bytes_max),
                 Done::Entries,
             ),
@@ -59,7 +59,7 @@ impl Session {
             Output::AbandonBlobs(hashes) => {
                 let session = self.seat.id();
                 self.jobs.start(
-                    Lane::Blobs,
+                    Lane::Blobs.of(account),
                     move |store| store.abandon_blobs(account, session, &hashes),
                     Done::Freed,
                 );
@@ -67,27 +67,30 @@ impl Session {
             Output::AnnounceBlobs(hashes) => {
                 self.seat.announce_blobs(&hashes);
                 self.jobs.start(
-                    Lane::Documents,
+                    Lane::Documents.of(account),
                     move |store| store.quota(account),
                     Done::Quota,
                 );
             }
             Output::FindBlobs(hashes) => self.jobs.start(
-                Lane::Documents,
+                Lane::Documents.of(account),
                 move |store| store.find_blobs(account, hashes),
                 Done::Found,
             ),
             Output::ReadBlob { hash, offset, len } => self.jobs.start(
-                Lane::Blobs,
+                Lane::Blobs.of(account),
                 move |store| store.read_blob(account, hash, offset, len),
                 move |read| Done::Read(hash, offset, read),
             ),
             Output::BlobSuspect(hash) => self.jobs.start(
-                Lane::Blobs,
+                Lane::Blobs.of(account),
                 move |store| store.suspect_blob(account, hash),
                 move |_| Done::Verified(hash),
             ),
-            Output::AskOthers(waiting) => self.seat.ask_others(&waiting),
+            Output::AskOthers(waiting) => {
+                self.wasted(waiting.len());
+                self.seat.ask_others(&waiting);
+            }
             Output::StopAsking(hashes) => self.seat.stop_asking(&hashes),
             Output::RelayChunk(chunk) => self.seat.relay_chunk(chunk),
             Output::RelayCredit { hash, bytes } => self.seat.relay_credit(hash, bytes),
@@ -102,22 +105,23 @@ impl Session {
             let reason = "the token was made for another device: log in again";
             return self.machine.close(CloseCode::Unauthorized, reason);
         }
-        let bearer = self.caller.bearer;
+        let (account, bearer) = (self.seat.account(), self.caller.bearer);
         self.jobs.start(
-            Lane::Documents,
+            Lane::Documents.of(account),
             move |store| store.admit(bearer, hello, wall_ms()),
             |(admitted, turn)| Done::Admitted(admitted, turn),
         );
     }
 
     fn offer(&mut self, items: Vec<OfferItem>) {
+        let account = self.seat.account();
         let offers = Offers {
-            account: self.seat.account(),
+            account,
             session: self.seat.id(),
             items,
         };
         self.jobs.start(
-            Lane::Blobs,
+            Lane::Blobs.of(account),
             move |store| store.offer_blobs(offers, wall_ms()),
             Done::Offered,
         );
