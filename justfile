@@ -60,6 +60,10 @@ misuse *rounds:
 sim steps="1000000" seed="1" *all:
     cargo run --locked --release -p sim -- {{steps}} {{seed}} {{all}}
 
+# Random histories of real vaults against the simulated server: just sim-vaults [histories] [first seed]
+sim-vaults histories="200" seed="1":
+    SIM_HISTORIES={{histories}} SIM_SEED={{seed}} cargo test --locked --release -p sim --test main vaults:: -- --nocapture
+
 # Two devices, a server and 193 cards
 demo:
     ./demo.sh

@@ -3,8 +3,12 @@
 //! A failure prints the last events and the command that repeats it.
 #![expect(
     clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "tests: a difference should stop them, with all that is known of it"
 )]
+
+mod vaults;
 
 /// Seeds that showed a difference, with the steps they need and what it was.
 const REGRESSIONS: &[(u64, u64, &str)] = &[
