@@ -9,7 +9,7 @@ _default:
 ci:
     ./.ci/run
 
-# Format, lints and tests, without power cuts and demo
+# Format, lints and tests, without power cuts, fuzzing and demo
 test:
     ./test.sh --quick
 
@@ -47,7 +47,7 @@ soak minutes="10":
     cargo build --release --locked -p client -p server --bins
     MEMORYVAULT_BINARIES={{CARGO_TARGET_DIR}}/release cargo run --release --locked -p tests --example soak -- {{minutes}}
 
-# cargo-fuzz's targets, each for so long (cargo install cargo-fuzz --locked); what they grow and find stays in fuzz/
+# cargo-fuzz's targets, each for so long (installs cargo-fuzz where it is missing); what they grow and find stays in fuzz/
 fuzz seconds="60":
     fuzz/run.sh {{seconds}}
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks, from nothing: format, lints, tests, power cuts, demo. Needs Rust and a C compiler; fetches the rest where
+# All checks, from nothing: format, lints, tests, power cuts, a minute of fuzzing, demo. Needs Rust and a C compiler; fetches the rest where
 # it may and says plainly what it could not run. The last line is `N passed, N failed, N skipped`.
 #
 #   ./test.sh            everything
@@ -98,6 +98,8 @@ if [ "$quick" = no ]; then
   else
     skip "power-cut: python3 is missing and could not be installed"
   fi
+  # A quarter of a minute for each of the four targets.
+  harness fuzz fuzz/run.sh 15
   harness demo ./demo.sh
 fi
 

@@ -24,6 +24,7 @@ mod store;
 mod watch;
 
 use std::thread;
+use std::time::Duration;
 
 use crate::Vault;
 use crate::account::{ServerAddress, Token};
@@ -42,6 +43,8 @@ pub struct SyncOptions {
     pub watch: bool,
     /// Compare everything with the server, even if nothing looks amiss.
     pub repair: bool,
+    /// How long the server may owe something and send nothing; the protocol's own time if this is not said.
+    pub patience: Option<Duration>,
     /// Stops the sync, or tells it of local changes, from another thread.
     pub control: SyncControl,
 }

@@ -21,7 +21,7 @@ pub use output::{
 
 use crate::close::CloseCode;
 use crate::frame::{Frame, OfferItem, Quota};
-use crate::limit::{CREDIT_BYTES, Limits};
+use crate::limit::{CREDIT_BYTES, Limits, OWED_MS};
 use crate::receiver::BlobReceiver;
 use crate::sender::BlobSender;
 
@@ -35,8 +35,10 @@ pub struct DeviceSession {
     quota: Quota,
     opened_ms: u64,
     heard_ms: u64,
-    /// When something moved that is more than a sign of life: a frame, an answer of the shell, a send.
+    /// When something moved that is more than a sign of life or idle talk: a frame, an answer of the shell, a send.
     moved_ms: u64,
+    /// How long the server may owe something and send nothing.
+    patience_ms: u64,
     close_told: bool,
     counters: Counters,
     settled_told: bool,
@@ -67,6 +69,7 @@ impl DeviceSession {
             opened_ms: now_ms,
             heard_ms: now_ms,
             moved_ms: now_ms,
+            patience_ms: OWED_MS,
             close_told: false,
             counters: Counters::default(),
             settled_told: false,
@@ -81,6 +84,11 @@ impl DeviceSession {
         };
         session.say_hello();
         session
+    }
+
+    /// Gives the server another time than [`OWED_MS`] for what it owes, the answer to `Hello` among it.
+    pub fn be_patient(&mut self, patience_ms: u64) {
+        self.patience_ms = patience_ms;
     }
 
     /// Pushes these rows of the outbox along with `Hello`, before the server has answered: those that fit into the head of the request which opens the
@@ -111,7 +119,9 @@ impl DeviceSession {
             return;
         }
         self.heard_ms = now_ms;
-        self.moved_ms = now_ms;
+        if frame.is_work() {
+            self.moved_ms = now_ms;
+        }
         match (self.phase, frame) {
             (_, Frame::Close(close)) => self.closed_by_peer(close),
             (_, Frame::Unknown(frame_type)) => self.answer_unknown(frame_type),
@@ -234,7 +244,7 @@ impl DeviceSession {
         }
         let output = self.outputs.pop_front();
         self.close_told |= matches!(output, Some(Output::Close(_)));
-        if output.is_some() {
+        if output.as_ref().is_some_and(Output::is_work) {
             self.moved_ms = now_ms;
         }
         output

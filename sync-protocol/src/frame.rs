@@ -92,6 +92,24 @@ pub enum FrameError {
 }
 
 impl Frame {
+    /// Whether it can bring its receiver nearer to what it waits for. Of the others a peer may send any number without doing what it owes.
+    pub fn is_work(&self) -> bool {
+        match self {
+            Frame::Changes(page) => {
+                !page.items.is_empty() || !page.packs.is_empty() || page.cursor.is_some()
+            }
+            Frame::Missing(missing) => !missing.items.is_empty(),
+            Frame::Credit(credit) => credit.bytes > 0,
+            Frame::Applied(_)
+            | Frame::Quota(_)
+            | Frame::BlobWanted(_)
+            | Frame::BlobAvailable(_)
+            | Frame::Unsupported(_)
+            | Frame::Unknown(_) => false,
+            _ => true,
+        }
+    }
+
     /// The bytes that travel.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.payload_bytes() + 128);

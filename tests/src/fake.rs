@@ -1,7 +1,10 @@
 //! A hostile server: real HTTP and a real WebSocket, and after the login whatever frames a test wants our client to meet.
 
+mod rude;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::VaultId;
@@ -14,6 +17,8 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
+pub use rude::Rude;
+
 use crate::peer::{fresh_bytes, now_ms};
 
 /// What the server sends, in place of what an honest one would.
@@ -25,6 +30,8 @@ pub enum Malice {
     InsteadOfWelcome(Vec<Message>),
     /// It hangs up at the first frame.
     HangUp,
+    /// It does not keep to the protocol at all.
+    Rude(Rude),
 }
 
 /// A log's place that this server claims.
@@ -87,6 +94,21 @@ impl FakeServer {
             seq: CLAIMED_SEQ,
             chain: Chain::from_bytes([5; 32]),
         }
+    }
+
+    /// A page that the device must wait for: the log has grown to it. Each call a little further.
+    pub fn grown_by(&self, mut page: Changes) -> Malice {
+        static GROWN: AtomicU64 = AtomicU64::new(1);
+        let cursor = Cursor {
+            seq: CLAIMED_SEQ + GROWN.fetch_add(1, Ordering::Relaxed),
+            ..self.cursor()
+        };
+        page.cursor = Some(cursor);
+        let welcome = Welcome {
+            seq: cursor.seq,
+            ..self.welcome()
+        };
+        Malice::InsteadOfWelcome(vec![to_message(welcome), to_message(page)])
     }
 
     /// An honest `Welcome`, to be spoiled.
@@ -203,9 +225,21 @@ fn session(shared: &Shared, mut socket: WebSocket<TcpStream>) {
         };
         let answers = match (&frame, &malice) {
             (_, Malice::HangUp) => return,
+            (Frame::Hello(_), Malice::Rude(how)) if how.is_all_there_is() => {
+                return rude::session(shared, &mut socket, how);
+            }
+            (Frame::BlobGet(get), Malice::Rude(Rude::WrongBytes { len })) => {
+                rude::wrong_bytes(get, *len)
+            }
             (Frame::Hello(_), Malice::InsteadOfWelcome(messages)) => messages.clone(),
             // What `Welcome` promised comes at last, so that the session can settle.
-            (Frame::Hello(hello), Malice::AfterWelcome(messages)) => {
+            (Frame::Hello(hello), malice) => {
+                let messages = match malice {
+                    Malice::AfterWelcome(messages) | Malice::InsteadOfWelcome(messages) => {
+                        messages.as_slice()
+                    }
+                    Malice::HangUp | Malice::Rude(_) => &[],
+                };
                 let cursor_ok = hello
                     .cursor
                     .is_none_or(|cursor| cursor.epoch == shared.epoch);
@@ -217,7 +251,7 @@ fn session(shared: &Shared, mut socket: WebSocket<TcpStream>) {
                 let last = cursor_ok.then(|| to_message(rest(shared)));
                 [
                     vec![to_message(welcome)],
-                    messages.clone(),
+                    messages.to_vec(),
                     last.into_iter().collect(),
                 ]
                 .concat()

@@ -23,7 +23,7 @@ mod server;
 pub use binary::{client_binary, server_binary};
 pub use device::{Device, PASSWORD, agree, number, settle, side_texts, tags};
 pub use disk::SmallDisk;
-pub use fake::{CLAIMED_SEQ, FakeServer, Malice};
+pub use fake::{CLAIMED_SEQ, FakeServer, Malice, Rude};
 pub use hostile::{Hostile, hostile_changes, mutations, orphans, plain_change};
 pub use media::{noise_png, png, random_bytes, wav};
 pub use peer::{Login, Peer, PushAnswer, fresh_bytes, hash_of, hello};

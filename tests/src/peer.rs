@@ -1,5 +1,6 @@
 //! A raw client: HTTP for the account, a blocking WebSocket for the session, and frames sent and received one by one. What our own client would never send goes through here.
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -67,6 +68,8 @@ impl Login {
 pub struct Peer {
     socket: WebSocket<TcpStream>,
     batch: u64,
+    /// A send failed: the other side is gone.
+    is_broken: bool,
 }
 
 /// What came of a push.
@@ -107,7 +110,11 @@ impl Peer {
             HeaderValue::from_static(SUBPROTOCOL),
         );
         match tungstenite::client(request, stream) {
-            Ok((socket, _)) => Ok(Self { socket, batch: 0 }),
+            Ok((socket, _)) => Ok(Self {
+                socket,
+                batch: 0,
+                is_broken: false,
+            }),
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(response))) => {
                 Err(response.status().as_u16())
             }
@@ -147,8 +154,19 @@ impl Peer {
 
     /// Sends any WebSocket message.
     pub fn send_message(&mut self, message: Message) {
+        // What it broke is seen by `receive`, and by who asks.
+        self.is_broken |= self.socket.send(message).is_err();
+    }
+
+    /// False once something sent found the other side gone.
+    pub fn is_open(&self) -> bool {
+        !self.is_broken
+    }
+
+    /// Writes bytes as they are, past the WebSocket.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
         // What it broke is seen by `receive`.
-        drop(self.socket.send(message));
+        drop(self.socket.get_mut().write_all(bytes));
     }
 
     /// The next frame; `None` when the session ended.

@@ -150,10 +150,9 @@ impl Prey {
             .collect();
         let page = Changes {
             items,
-            cursor: Some(self.server.cursor()),
             ..Changes::default()
         };
-        self.server.set(Malice::AfterWelcome(vec![message(page)]));
+        self.server.set(self.server.grown_by(page));
         let answer = self.device.run(&["sync"]);
         assert!(
             answer.code >= 0 && answer.code != 101 && !answer.stderr.contains("panicked"),

@@ -25,5 +25,8 @@ mod merges;
 mod quota;
 mod recovery;
 mod rooms;
+mod rude_device;
+mod rude_server;
+mod set_aside;
 mod watching;
 mod wire;

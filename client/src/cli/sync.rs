@@ -1,5 +1,7 @@
 //! `memoryvault sync`: runs the library's sync and tells what it did; with `--watch` it goes on telling.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use client::sync::{SyncError, SyncEvent, SyncOptions, SyncReport, sync};
 use client::{MediaWish, SKEW_WARN_MS};
@@ -22,6 +24,9 @@ pub(crate) struct SyncArgs {
     /// Which pictures and sounds this device fetches, from now on
     #[arg(long, value_name = "WHICH")]
     media: Option<MediaWord>,
+    /// Give the server up when it owes an answer and sends nothing for so long (60)
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    patience: Option<u64>,
 }
 
 /// A wish as typed.
@@ -48,6 +53,7 @@ pub(crate) fn run(desk: Desk<'_>, args: SyncArgs) -> Outcome {
     let options = SyncOptions {
         watch: args.watch,
         repair: args.repair,
+        patience: args.patience.map(Duration::from_secs),
         ..SyncOptions::default()
     };
     let control = options.control.clone();

@@ -84,6 +84,9 @@ fn print(screen: &mut Screen, report: &VerifyReport) {
             change.change, change.document, change.reason
         ));
     }
+    if let Some(change) = report.set_aside.first() {
+        screen.line(change.hint);
+    }
     for problem in &report.problems {
         screen.line(format!("Wrong: {problem}"));
     }

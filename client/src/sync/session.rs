@@ -115,6 +115,9 @@ impl Session {
         config.wall_ms += i64::try_from(waited_ms).unwrap_or(0);
         let mut machine = DeviceSession::open(config, now_ms);
         machine.push_early(begin.outbox);
+        if let Some(patience) = options.patience {
+            machine.be_patient(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
+        }
         Self {
             machine,
             begun,
@@ -236,12 +239,14 @@ impl Session {
 
     /// Does what the machine wants, as long as the line takes messages.
     async fn do_outputs(&mut self, writer: &mut Writer) {
-        while writer.is_free() && self.closing.is_none() {
+        // A session that has ended must not wait for a server that takes nothing: its last words are dropped then.
+        while self.closing.is_none() && (writer.is_free() || self.machine.is_closed()) {
             let now = self.now_ms();
             let Some(output) = self.machine.poll_output(now) else {
                 return;
             };
             match output {
+                Output::Transmit(_) if !writer.is_free() => {}
                 Output::Transmit(frame) => {
                     let bytes = frame.encode();
                     self.ended.report.bytes_sent += count(bytes.len());

@@ -5,6 +5,10 @@ use super::view::{SetAsideShown, VerifyReport};
 use super::{Vault, VaultResult};
 use crate::index::{ReadRows, key};
 
+/// What to know and do about a change that was set aside.
+const SET_ASIDE_HINT: &str = "Your cards are as if it had never come. If one of your own devices made it: update memoryvault \
+    there and here, then memoryvault sync --repair. If not: ask who runs the server.";
+
 impl Vault {
     /// Reads and recomputes everything. What is healed on the way and what is wrong is told; a damaged blob is put aside, so
     /// that the next sync fetches it again.
@@ -46,6 +50,7 @@ impl Vault {
                     .map(|byte| format!("{byte:02x}"))
                     .collect(),
                 reason: change.reason,
+                hint: SET_ASIDE_HINT,
             });
         Ok(VerifyReport {
             ok: problems.is_empty(),

@@ -331,6 +331,8 @@ pub struct SetAsideShown {
     pub change: String,
     /// Why.
     pub reason: String,
+    /// What to do about it.
+    pub hint: &'static str,
 }
 
 /// What an import did or would do.

@@ -147,6 +147,17 @@ pub enum Output {
     Close(Closing),
 }
 
+impl Output {
+    /// Whether it is more than an answer to idle talk of the server: see [`Frame::is_work`].
+    pub(super) fn is_work(&self) -> bool {
+        match self {
+            Output::Transmit(frame) => frame.is_work(),
+            Output::QuotaSeen(_) | Output::FindBlobs { .. } => false,
+            _ => true,
+        }
+    }
+}
+
 /// See [`Output::Welcomed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Welcomed {

@@ -4,7 +4,7 @@ use super::{DeviceSession, Output, Phase, Welcomed};
 use crate::close::{CloseCode, Closing};
 use crate::cursor::LogEpoch;
 use crate::frame::{Close, Frame, FrameError, Hello, Quota, Unsupported, Welcome};
-use crate::limit::{HANDSHAKE_MS, IDLE_MS, OUTPUTS_MAX, OWED_MS, PROTOCOL_VERSION};
+use crate::limit::{HANDSHAKE_MS, IDLE_MS, OUTPUTS_MAX, PROTOCOL_VERSION};
 
 impl DeviceSession {
     pub(super) fn say_hello(&mut self) {
@@ -119,9 +119,9 @@ impl DeviceSession {
         match self.phase {
             Phase::Closed => None,
             Phase::Handshake => Some((
-                self.opened_ms + HANDSHAKE_MS,
+                self.opened_ms + HANDSHAKE_MS.min(self.patience_ms),
                 CloseCode::HandshakeTimeout,
-                "the server did not answer within 10 seconds",
+                "the server did not answer in time",
             )),
             Phase::Open => {
                 let sending = self.sender.stalled_at().map(|at| {
@@ -140,9 +140,9 @@ impl DeviceSession {
                 });
                 let owed = (!self.is_settled() && !self.pull.is_applying()).then(|| {
                     (
-                        self.moved_ms + OWED_MS,
+                        self.moved_ms + self.patience_ms,
                         CloseCode::Stalled,
-                        "the server has not sent for 60 seconds what it owes",
+                        "the server has not sent in time what it owes",
                     )
                 });
                 [Some(idle), sending, receiving, owed]
