@@ -202,6 +202,12 @@ impl DeviceSession {
         }
     }
 
+    /// Of a piece whose [`Output::WriteBlob`] is not answered yet, so many bytes have left memory: the sender hears of it before the disk has flushed
+    /// them. The answer then leaves them out.
+    pub fn handle_blob_taken(&mut self, hash: BlobHash, bytes: usize, now_ms: u64) {
+        self.receiver.handle_taken(&hash, bytes, now_ms);
+    }
+
     /// Answers [`Output::WriteBlob`] for a piece of `bytes` bytes.
     pub fn handle_blob_written(
         &mut self,

@@ -5,10 +5,16 @@
 //! `in_flight <= clamp(best rate of the last 10 samples * (least trip + 50 ms), 48 KiB, credit)`. A sample is what came back as credit over at least
 //! `max(2 ms, half a trip)`. The least trip is measured anew every 10 s with the window at its floor for one trip, since it can not be seen while our
 //! own bytes queue on the line.
+//!
+//! Into an empty line of unknown rate goes `LANE_START_BYTES` at once, and four times as much each trip, as long as no piece comes back later than the
+//! least trip by more than `LANE_START_QUEUE_MS`: then the line is full, its rate is known from what came back, and the rule above holds.
 
 use std::collections::VecDeque;
 
-use crate::limit::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, LANE_DELAY_MS, LANE_WINDOW_BYTES_MIN};
+use crate::limit::{
+    CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, LANE_DELAY_MS, LANE_START_BYTES, LANE_START_GROWTH,
+    LANE_START_QUEUE_MS, LANE_WINDOW_BYTES_MIN,
+};
 
 /// Samples of the rate that are remembered.
 const SAMPLES: usize = 10;
@@ -31,12 +37,15 @@ pub(crate) struct Lane {
     last_return_ms: u64,
     /// How far the window may have grown since the line was last empty: into an empty line a whole window would go at once, and queue.
     grown_bytes: u64,
+    /// The line has not queued since it was last empty.
+    is_starting: bool,
 }
 
 /// The end of a chunk on the lane.
 #[derive(Debug)]
 struct Mark {
     end: u64,
+    bytes: u64,
     sent_ms: u64,
     /// So little was in flight that the chunk's trip is the line's own.
     clean: bool,
@@ -60,7 +69,8 @@ impl Lane {
             rates: VecDeque::with_capacity(SAMPLES),
             trip: None,
             last_return_ms: 0,
-            grown_bytes: LANE_WINDOW_BYTES_MIN,
+            grown_bytes: LANE_START_BYTES,
+            is_starting: true,
         }
     }
 
@@ -92,7 +102,7 @@ impl Lane {
     pub fn sent(&mut self, bytes: u64, now_ms: u64) {
         if self.in_flight() == 0 {
             if now_ms.saturating_sub(self.last_return_ms) > LANE_DELAY_MS {
-                self.grown_bytes = LANE_WINDOW_BYTES_MIN;
+                self.start(now_ms);
             }
             self.sample_begin_ms = now_ms;
             self.sample_bytes = 0;
@@ -102,6 +112,7 @@ impl Lane {
         let clean = self.in_flight() <= LANE_WINDOW_BYTES_MIN;
         self.marks.push_back(Mark {
             end: self.sent_bytes,
+            bytes,
             sent_ms: now_ms,
             clean,
         });
@@ -116,15 +127,20 @@ impl Lane {
             && mark.end <= self.returned_bytes
         {
             let (trip_ms, clean) = (now_ms.saturating_sub(mark.sent_ms), mark.clean);
+            let mark_bytes = mark.bytes;
             self.marks.pop_front();
+            self.note_start(trip_ms, mark_bytes);
             self.note_trip(trip_ms, clean, now_ms);
         }
-        self.grown_bytes = match self.trip {
-            Some(trip) if is_fresh(trip, now_ms) => {
-                (self.grown_bytes + bytes).min(self.credit_bytes)
-            }
-            _ => LANE_WINDOW_BYTES_MIN,
-        };
+        if !self.is_starting {
+            self.grown_bytes = match self.trip {
+                // A window that was not used has shown nothing: it would go at once later, and queue.
+                Some(trip) if is_fresh(trip, now_ms) => (self.grown_bytes + bytes)
+                    .min((self.in_flight() + 2 * bytes).max(LANE_START_BYTES))
+                    .min(self.credit_bytes),
+                _ => LANE_WINDOW_BYTES_MIN,
+            };
+        }
         self.sample_bytes += bytes;
         let elapsed_ms = now_ms.saturating_sub(self.sample_begin_ms);
         let half_trip_ms = self.trip.map_or(0, |trip| trip.least_ms / 2);
@@ -148,17 +164,52 @@ impl Lane {
     pub fn window(&self, now_ms: u64) -> u64 {
         let floor = LANE_WINDOW_BYTES_MIN.min(self.credit_bytes);
         match self.trip {
+            None => self.grown_bytes.min(self.credit_bytes),
+            Some(trip) if is_fresh(trip, now_ms) && self.is_starting => {
+                self.grown_bytes.min(self.credit_bytes)
+            }
             Some(trip) if is_fresh(trip, now_ms) => {
-                let bytes = self.rate().saturating_mul(trip.least_ms + LANE_DELAY_MS) / 1000;
-                bytes.min(self.grown_bytes).clamp(floor, self.credit_bytes)
+                let bytes = self.rate_window(trip).min(self.grown_bytes);
+                bytes.clamp(floor, self.credit_bytes)
             }
             _ => floor,
         }
     }
 
+    /// What the line takes at the measured rate.
+    fn rate_window(&self, trip: Trip) -> u64 {
+        self.rate().saturating_mul(trip.least_ms + LANE_DELAY_MS) / 1000
+    }
+
     /// Best rate of the last samples, bytes a second.
     fn rate(&self) -> u64 {
         self.rates.iter().copied().max().unwrap_or(0)
+    }
+
+    /// The line is empty. What was measured long ago is forgotten: the first pieces measure it anew.
+    fn start(&mut self, now_ms: u64) {
+        self.is_starting = true;
+        self.trip = self.trip.filter(|trip| is_fresh(*trip, now_ms));
+        if self.trip.is_none() {
+            self.rates.clear();
+        }
+        self.grown_bytes = self.trip.map_or(LANE_START_BYTES, |trip| {
+            self.rate_window(trip)
+                .clamp(LANE_WINDOW_BYTES_MIN, LANE_START_BYTES)
+        });
+    }
+
+    /// A piece came back: with nothing to hold its trip against it says nothing yet of the line's queue.
+    fn note_start(&mut self, trip_ms: u64, bytes: u64) {
+        let Some(trip) = self.trip.filter(|_| self.is_starting) else {
+            return;
+        };
+        if trip_ms > trip.least_ms + LANE_START_QUEUE_MS {
+            self.is_starting = false;
+        } else {
+            let grown_bytes = self.grown_bytes + LANE_START_GROWTH * bytes;
+            self.grown_bytes = grown_bytes.min(self.credit_bytes);
+        }
     }
 
     fn note_trip(&mut self, trip_ms: u64, clean: bool, now_ms: u64) {
@@ -270,6 +321,60 @@ mod tests {
                 queued_ms <= bound_ms,
                 "{bytes_a_ms} B/ms, {delay_ms} ms: {queued_ms} ms queued"
             );
+        }
+    }
+
+    /// Sends so many bytes; gives when the last of them came back, and the longest queue on the line.
+    fn send_all(lane: &mut Lane, line: &mut Line, from_ms: u64, mut bytes: u64) -> (u64, u64) {
+        let (mut now_ms, mut queued_ms) = (from_ms, 0);
+        while bytes > 0 || lane.in_flight() > 0 {
+            now_ms += 1;
+            while let Some(&(at, bytes)) = line.returns.front()
+                && at <= now_ms
+            {
+                line.returns.pop_front();
+                lane.returned(bytes, now_ms);
+            }
+            while bytes > 0 && lane.has_room(0, bytes.min(lane.chunk_bytes() as u64), now_ms) {
+                let chunk = bytes.min(lane.chunk_bytes() as u64);
+                lane.sent(chunk, now_ms);
+                line.send(chunk, now_ms);
+                bytes -= chunk;
+            }
+            queued_ms = queued_ms.max(line.queued_ms(now_ms));
+        }
+        (now_ms - from_ms, queued_ms)
+    }
+
+    #[test]
+    fn a_wide_line_is_filled_in_three_trips() {
+        let mut lane = Lane::new(CREDIT_BYTES);
+        let mut wide = line(100_000, 25);
+        let (took_ms, _) = send_all(&mut lane, &mut wide, 0, 1_000_000);
+        assert!(took_ms <= 3 * 50 + 20, "{took_ms} ms for 1 MB, cold");
+        // And again after a silence; one more after a long one, when the first chunk still has the size of the old rate.
+        for (silence_ms, trips) in [(1_000, 3), (60_000, 4)] {
+            let from_ms = took_ms + silence_ms;
+            let (took_ms, _) = send_all(&mut lane, &mut wide, from_ms, 1_000_000);
+            assert!(
+                took_ms <= trips * 50 + 20,
+                "{took_ms} ms after {silence_ms}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_start_queues_no_longer_than_a_person_may_wait() {
+        for delay_ms in [1, 5, 25, 100] {
+            for bytes_a_ms in [1_000, 2_000, 5_000, 10_000, 30_000] {
+                let mut lane = Lane::new(CREDIT_BYTES);
+                let mut slow = line(bytes_a_ms, delay_ms);
+                let (_, queued_ms) = send_all(&mut lane, &mut slow, 0, 4_000_000);
+                assert!(
+                    queued_ms <= 150,
+                    "{bytes_a_ms} B/ms, {delay_ms} ms: {queued_ms} ms queued"
+                );
+            }
         }
     }
 

@@ -105,8 +105,19 @@ pub const OUTPUTS_MAX: usize = 4_096;
 /// Changes set aside as harmful after which a device leaves: the server is broken or hostile, and every one costs a worker.
 pub const STRIKES_MAX: u32 = 3;
 
-/// Smallest delay window of the blob lane, and its start: three of the smallest chunks.
+/// Smallest delay window of the blob lane: three of the smallest chunks.
 pub const LANE_WINDOW_BYTES_MIN: u64 = 48 * 1024;
+
+/// What the blob lane sends into an empty line before anything has come back: five of the smallest chunks. A line of 1 MB/s takes 82 ms for it, so
+/// that even a change made at that moment is delayed by less than the 150 ms a person may wait.
+pub const LANE_START_BYTES: u64 = 80 * 1024;
+
+/// Bytes by which the starting window grows for each that came back without having queued: four times as much a trip.
+pub const LANE_START_GROWTH: u64 = 3;
+
+/// Queueing that a piece may have seen while the window still starts: above the jitter of a thread's turn, below the time a line of 1 MB/s takes for
+/// the smallest piece.
+pub const LANE_START_QUEUE_MS: u64 = 10;
 
 /// Queueing delay the blob lane allows itself on top of the line's own delay.
 pub const LANE_DELAY_MS: u64 = 50;
@@ -131,7 +142,9 @@ const _: () = assert!(CHANGE_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(PAGE_BYTES <= CHANGE_BYTES_MAX);
 const _: () = assert!(CHUNK_BYTES_MAX + 1024 <= FRAME_BYTES_MAX);
 const _: () = assert!(PACK_PART_BYTES + 1024 <= FRAME_BYTES_MAX);
-const _: () = assert!(LANE_WINDOW_BYTES_MIN <= CREDIT_BYTES);
+const _: () = assert!(LANE_WINDOW_BYTES_MIN <= LANE_START_BYTES);
+const _: () = assert!(LANE_START_BYTES <= CREDIT_BYTES);
+const _: () = assert!(LANE_START_QUEUE_MS < LANE_DELAY_MS);
 const _: () = assert!(BLOBS_A_FRAME_MAX <= LIST_ITEMS_MAX);
 const _: () = assert!(BLOBS_A_FRAME_MAX <= OFFERS_IN_FLIGHT_MAX);
 const _: () = assert!(ABSENT_MAX + 2 * WANTS_IN_FLIGHT_MAX <= GETS_MAX);

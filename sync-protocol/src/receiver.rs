@@ -198,8 +198,8 @@ impl BlobReceiver {
         }))
     }
 
-    /// A piece has left memory: its credit is due.
-    pub fn handle_written(&mut self, hash: &BlobHash, bytes: usize, now_ms: u64) -> Answer {
+    /// So much of a piece that is not answered yet has left memory: its credit is due.
+    pub fn handle_taken(&mut self, hash: &BlobHash, bytes: usize, now_ms: u64) -> bool {
         self.last_data_ms = now_ms;
         let relayed = self
             .incoming
@@ -211,6 +211,12 @@ impl BlobReceiver {
         } else {
             self.due_bytes += bytes;
         }
+        relayed
+    }
+
+    /// A piece is done with, of which so much had not been told to have left memory.
+    pub fn handle_written(&mut self, hash: &BlobHash, bytes: usize, now_ms: u64) -> Answer {
+        let relayed = self.handle_taken(hash, bytes, now_ms);
         let Some(writes) = self.writes.get_mut(hash) else {
             return Answer::Stale;
         };

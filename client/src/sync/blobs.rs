@@ -98,11 +98,12 @@ impl Worker {
                     read: self.read(hash, offset, len),
                 },
                 Piece::Write(write) => {
-                    let (hash, bytes) = (write.hash, write.bytes.len());
+                    let hash = write.hash;
+                    let (bytes, written) = self.write(&write);
                     Answer::BlobWritten {
                         hash,
                         bytes,
-                        written: self.write(&write),
+                        written,
                     }
                 }
             };
@@ -119,18 +120,21 @@ impl Worker {
         }
     }
 
-    fn write(&mut self, write: &WriteBlob) -> BlobWritten {
-        self.append(write).unwrap_or_else(|error| {
+    /// What became of a piece, and how much of it the session has not heard of.
+    fn write(&mut self, write: &WriteBlob) -> (usize, BlobWritten) {
+        let mut untold = write.bytes.len();
+        let written = self.append(write, &mut untold).unwrap_or_else(|error| {
             self.parts.remove(&write.hash);
             match error {
                 BlobError::Mismatch(_) => BlobWritten::Bad(Reason::WrongHash),
                 BlobError::TooLarge { .. } => BlobWritten::Bad(Reason::WrongLength),
                 _ => BlobWritten::Failed(Reason::Storage),
             }
-        })
+        });
+        (untold, written)
     }
 
-    fn append(&mut self, write: &WriteBlob) -> Result<BlobWritten, BlobError> {
+    fn append(&mut self, write: &WriteBlob, untold: &mut usize) -> Result<BlobWritten, BlobError> {
         let mut part = match self.parts.remove(&write.hash) {
             Some(part) if write.offset != 0 => part,
             _ => self.store.part(&write.hash, write.total)?,
@@ -144,6 +148,9 @@ impl Worker {
         }
         part.append(&write.bytes)?;
         if part.is_complete() {
+            // The sender need not wait for the flush to go on.
+            let (hash, bytes) = (write.hash, std::mem::take(untold));
+            self.answers.send(Answer::BlobTaken { hash, bytes }).ok();
             part.finish()?;
             return Ok(BlobWritten::Stored);
         }

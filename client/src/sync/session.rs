@@ -27,6 +27,12 @@ use crate::account::Token;
 /// came: two trips and the reading of a file, with room.
 const LINGER: Duration = Duration::from_millis(1_500);
 
+/// Blobs of which the vault is told in one commit, and how long the first of them may wait for others: a commit's flushes cost as
+/// much as those of a small blob's file.
+const NOTED_AT_ONCE: usize = 256;
+/// See [`NOTED_AT_ONCE`].
+const NOTED_WITHIN: Duration = Duration::from_millis(250);
+
 /// An answer to what the session asked of the vault or of the blobs.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -43,6 +49,11 @@ pub(super) enum Answer {
         hash: BlobHash,
         offset: u64,
         read: BlobRead,
+    },
+    /// Bytes of a piece have left memory before its end is known.
+    BlobTaken {
+        hash: BlobHash,
+        bytes: usize,
     },
     BlobWritten {
         hash: BlobHash,
@@ -92,6 +103,8 @@ pub(super) struct Session {
     arrived: Vec<BlobHash>,
     stored: Vec<BlobHash>,
     noting: bool,
+    /// When those that are gathered are told, however few.
+    note_by: Option<Instant>,
     ended: Ended,
     closing: Option<Closing>,
     /// Why the line broke, if it did.
@@ -134,6 +147,7 @@ impl Session {
             arrived: Vec::new(),
             stored: Vec::new(),
             noting: false,
+            note_by: None,
             ended: Ended {
                 report: SyncReport::default(),
                 settled: false,
@@ -219,13 +233,18 @@ impl Session {
             .unwrap_or(u64::MAX)
             .min(self.now_ms() + PING_MS);
         let machine = self.begun + Duration::from_millis(at);
-        self.linger_until
-            .map_or(machine, |linger| linger.min(machine))
+        let note_by = self.note_by.filter(|_| !self.noting);
+        [Some(machine), self.linger_until, note_by]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(machine)
     }
 
     fn timed_out(&mut self) {
         let now = self.now_ms();
         self.machine.handle_timeout(now);
+        self.note_blobs();
         if self
             .linger_until
             .is_some_and(|linger| linger <= Instant::now())
@@ -341,6 +360,9 @@ impl Session {
             let report = self.ended.report.clone();
             self.queue.tell(SyncEvent::Settled(report));
         }
+        if !self.noting {
+            self.noting = self.tell_blobs();
+        }
         if self.watch && self.ended.round.is_none() {
             return;
         }
@@ -426,6 +448,7 @@ impl Session {
             Answer::BlobRead { hash, offset, read } => {
                 machine.handle_blob_read(hash, offset, read, now)
             }
+            Answer::BlobTaken { hash, bytes } => machine.handle_blob_taken(hash, bytes, now),
             Answer::BlobWritten {
                 hash,
                 bytes,
@@ -446,9 +469,17 @@ impl Session {
         }
     }
 
-    /// Tells the vault of blobs that came and of blobs that the server has, unless it is still at the last group.
+    /// Tells the vault of blobs that came and of blobs that the server has, when they are worth a commit and it is not still at the
+    /// last group.
     fn note_blobs(&mut self) {
-        if !self.noting {
+        let gathered = self.arrived.len() + self.stored.len();
+        if gathered == 0 || self.noting {
+            return;
+        }
+        let by = *self.note_by.get_or_insert(Instant::now() + NOTED_WITHIN);
+        // What somebody waits to see is told at once.
+        let waited_for = self.arrived.iter().any(|blob| self.viewed.contains(blob));
+        if gathered >= NOTED_AT_ONCE || waited_for || by <= Instant::now() {
             self.noting = self.tell_blobs();
         }
     }
@@ -459,6 +490,7 @@ impl Session {
             std::mem::take(&mut self.arrived),
             std::mem::take(&mut self.stored),
         );
+        self.note_by = None;
         let some = !arrived.is_empty() || !stored.is_empty();
         if some {
             self.queue

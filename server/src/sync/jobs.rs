@@ -11,6 +11,7 @@ use sync_protocol::server::{
     Admitted, Appended, BlobRead, BlobWritten, Compared, Found, LogPage, LogRow, WriteBlob,
 };
 use sync_protocol::{DocChange, Quota};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::service::{DiskError, Lane, Service, Work};
 use crate::store::admission::Turn;
@@ -30,7 +31,9 @@ pub(super) enum Done {
     Compared(Compared),
     Entries(Vec<LogRow>),
     Offered(Offered),
-    /// Pieces of one blob, in order, with their lengths; and the account's figures if it is whole now.
+    /// Bytes of a blob's last piece are with the system; the piece is answered when they are flushed.
+    Taken(BlobHash, usize),
+    /// Pieces of one blob, in order, with what was not told of their lengths; and the account's figures if it is whole now.
     Written(BlobHash, Vec<(usize, BlobWritten)>, Option<Quota>),
     Found(Vec<Found>),
     Read(BlobHash, u64, BlobRead),
@@ -54,12 +57,18 @@ pub(super) struct Jobs {
     turn: Option<Turn>,
     /// Pieces that wait for the one before them; an entry while a job of its blob runs.
     pieces: BTreeMap<BlobHash, Vec<WriteBlob>>,
+    /// Bounded by the session's credit.
+    taken: UnboundedReceiver<(BlobHash, usize)>,
+    taken_to: UnboundedSender<(BlobHash, usize)>,
 }
 
 impl Jobs {
     pub(super) fn new(service: Arc<Service>) -> Self {
+        let (taken_to, taken) = unbounded_channel();
         Self {
             service,
+            taken,
+            taken_to,
             running: FuturesUnordered::new(),
             appends: VecDeque::new(),
             is_appending: false,
@@ -74,12 +83,18 @@ impl Jobs {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.running.is_empty()
+        // What was told may be found after the answer of its job.
+        self.running.is_empty() && self.taken.is_empty()
     }
 
     /// The next answer. Nothing is lost when the wait is dropped.
     pub(super) async fn next(&mut self) -> Option<Done> {
-        self.running.next().await
+        tokio::select! {
+            // What a job has told comes before its answer.
+            biased;
+            Some((hash, bytes)) = self.taken.recv() => Some(Done::Taken(hash, bytes)),
+            done = self.running.next() => done,
+        }
     }
 
     /// Runs a job beside the others.
@@ -171,13 +186,20 @@ impl Jobs {
         let Some(hash) = pieces.first().map(|piece| piece.hash) else {
             return;
         };
+        let taken_to = self.taken_to.clone();
         let write = move |store: &Store| {
             let now_ms = crate::clock::wall_ms();
             let written = pieces
                 .iter()
                 .map(|piece| {
-                    let written = store.write_blob(seat.account, seat.session, piece, now_ms)?;
-                    Ok((piece.bytes.len(), written))
+                    let mut untold = piece.bytes.len();
+                    let taken = || {
+                        // A session that is over needs no credit for its device.
+                        taken_to.send((hash, std::mem::take(&mut untold))).ok();
+                    };
+                    let written =
+                        store.write_blob(seat.account, seat.session, piece, now_ms, taken)?;
+                    Ok((untold, written))
                 })
                 .collect::<Result<Vec<_>, StoreError>>()?;
             let is_whole = written

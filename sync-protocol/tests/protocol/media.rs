@@ -366,6 +366,57 @@ fn an_empty_blob_and_a_whole_unverified_part_pass() {
 }
 
 #[test]
+fn credit_does_not_wait_for_the_flush() {
+    use sync_protocol::server::{OfferAnswer, OfferDecision, Output};
+    use sync_protocol::{BlobData, BlobOffer, Credit, Frame, OfferItem};
+    let mut world = World::new(13, 1);
+    let id = world.connect(0);
+    world.run();
+    let session = &mut world.conns.get_mut(&id).unwrap().server_session;
+    let hash = domain::BlobHash::from_bytes([9; 32]);
+    let item = OfferItem {
+        hash,
+        bytes: 100,
+        mime: "image/png".into(),
+    };
+    let sent = |session: &mut sync_protocol::ServerSession| -> Vec<Frame> {
+        std::iter::from_fn(|| session.poll_output(2_000))
+            .filter_map(|output| match output {
+                Output::Transmit(frame) => Some(frame),
+                _ => None,
+            })
+            .collect()
+    };
+    session.handle_frame(BlobOffer { items: vec![item] }.into(), 2_000);
+    sent(session);
+    let decision = OfferDecision::Grant { offset: 0 };
+    session.handle_offered(vec![OfferAnswer { hash, decision }], 2_000);
+    sent(session);
+    let data = BlobData {
+        hash,
+        offset: 0,
+        total: 100,
+        bytes: vec![1; 100],
+        relayed: false,
+    };
+    session.handle_frame(data.into(), 2_000);
+    assert!(sent(session).is_empty(), "nothing has left memory");
+
+    session.handle_blob_taken(hash, 100, 2_000);
+    let credit = Credit {
+        bytes: 100,
+        hash: None,
+    };
+    assert_eq!(sent(session), vec![credit.into()]);
+    session.handle_blob_written(hash, 0, BlobWritten::Stored, 2_000);
+    let frames = sent(session);
+    assert!(
+        matches!(&frames[..], [Frame::BlobStored(stored)] if stored.hashes == vec![hash]),
+        "{frames:?}"
+    );
+}
+
+#[test]
 fn answers_of_a_failed_blob_do_not_touch_the_next_try() {
     let mut world = World::new(12, 1);
     let id = world.connect(0);

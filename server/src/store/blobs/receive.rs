@@ -13,13 +13,15 @@ use crate::store::quota::ledger_row;
 use crate::store::{AccountId, Store, StoreError, lock};
 
 impl Store {
-    /// Takes a piece of a blob; the last one verifies, flushes and charges it.
+    /// Takes a piece of a blob; the last one verifies, flushes and charges it. `taken` is called once before that, when the last piece's
+    /// bytes are with the system.
     pub(crate) fn write_blob(
         &self,
         account: AccountId,
         session: SessionId,
         piece: &WriteBlob,
         now_ms: u64,
+        taken: impl FnOnce(),
     ) -> Result<BlobWritten, StoreError> {
         let hash = piece.hash;
         let Some(open) = self.uploads.part(account, hash, session) else {
@@ -35,10 +37,13 @@ impl Store {
             let mut open = lock(&open);
             match self.append_piece(account, &mut open, piece) {
                 Ok(false) => Ok(BlobWritten::Piece),
-                Ok(true) => match open.take() {
-                    Some(part) => self.finish(account, part, &reservation, now_ms),
-                    None => Ok(BlobWritten::Failed(Reason::Storage)),
-                },
+                Ok(true) => {
+                    taken();
+                    match open.take() {
+                        Some(part) => self.finish(account, part, &reservation, now_ms),
+                        None => Ok(BlobWritten::Failed(Reason::Storage)),
+                    }
+                }
                 Err(error) => Err(error),
             }
         };

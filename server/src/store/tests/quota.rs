@@ -40,7 +40,9 @@ fn write(
         total: bytes.len() as u64,
         bytes: bytes[range].to_vec(),
     };
-    store.write_blob(account, session, &piece, 1).unwrap()
+    store
+        .write_blob(account, session, &piece, 1, || {})
+        .unwrap()
 }
 
 fn ledger(store: &Store, account: AccountId) -> Ledger {
@@ -186,7 +188,9 @@ fn come_to(fixture: &Fixture, bytes: &[u8], crash: Crash) {
                 total: all as u64,
                 bytes: wrong,
             };
-            let written = store.write_blob(account, session, &piece, 1).unwrap();
+            let written = store
+                .write_blob(account, session, &piece, 1, || {})
+                .unwrap();
             assert_eq!(written, BlobWritten::Bad(Reason::WrongHash));
             assert_eq!(ledger(store, account), Ledger::default());
         }

@@ -39,6 +39,7 @@ impl Session {
             Done::Compared(compared) => machine.handle_compared(compared, now_ms),
             Done::Entries(rows) => machine.handle_entries(rows, now_ms),
             Done::Offered(offered) => self.on_offered(offered, now_ms),
+            Done::Taken(hash, bytes) => machine.handle_blob_taken(hash, bytes, now_ms),
             Done::Written(hash, written, quota) => {
                 if let Some(quota) = quota {
                     machine.handle_quota_stored(quota, now_ms);
