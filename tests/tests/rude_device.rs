@@ -1,11 +1,15 @@
 //! The real server with devices that do not keep to the protocol: floods, never reading, half a message, frames out of order and twice, gaps. Each ends its own session at most; the server's memory is bounded and others are served.
 
+use automerge::transaction::Transactable;
+use automerge::{AutoCommit, ROOT};
 use domain::DocId;
 use sync_protocol::{
     Applied, BlobGet, BlobOffer, Credit, DocHeads, Frame, GetItem, Inventory, OfferItem, Push,
     Reason,
 };
-use tests::{Login, Peer, Server, fresh_bytes, hash_of, hello, orphans, plain_change};
+use tests::{
+    Login, Peer, Server, fresh_bytes, hash_of, hello, orphans, plain_change, random_bytes,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 /// What the server may grow by here, whatever a device does: far above what a session may hold by its bounds, far below what is sent.
@@ -299,4 +303,46 @@ fn a_gap_is_named_and_closes_once_it_is_filled() {
     }
     assert!(peer.push(doc, &[plain_change(1)]).is_taken());
     inn.stands("gaps");
+}
+
+/// Changes of one document, each on the one before, that do not get smaller by packing.
+fn large_changes() -> impl Iterator<Item = Vec<u8>> {
+    let mut document = AutoCommit::new();
+    (0..).map(move |n| {
+        let text: String = random_bytes(n, 100_000)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        document.put(ROOT, "k", text).unwrap();
+        document.commit();
+        let change = document.get_last_local_change().unwrap();
+        change.raw_bytes().to_vec()
+    })
+}
+
+#[test]
+fn a_document_over_its_limit_is_refused_with_words_and_the_rest_is_taken() {
+    let mut inn = inn();
+    let (mut peer, _) = Peer::open(&inn.server, &inn.rude);
+    let doc = DocId::from_bytes(fresh_bytes());
+    let (mut taken_bytes, mut told) = (0, None);
+    // More than any document may hold.
+    for change in large_changes().take(50) {
+        let answer = peer.push(doc, std::slice::from_ref(&change));
+        assert!(answer.closed.is_none(), "{answer:?}");
+        if let Some(refused) = answer.refused.into_iter().next() {
+            told = Some(refused);
+            break;
+        }
+        taken_bytes += change.len();
+    }
+    let told = told.expect("ten megabytes are not taken");
+    assert_eq!(told.reason, Reason::TooLarge);
+    assert!(told.message.contains("go on in a new page"), "{told:?}");
+    assert!(taken_bytes > 3_000_000, "{taken_bytes} bytes were taken");
+    // The same session goes on with another document.
+    let other = DocId::from_bytes(fresh_bytes());
+    assert!(peer.push(other, &[plain_change(2)]).is_taken());
+    drop(peer);
+    inn.stands("a document over its limit");
 }

@@ -367,7 +367,8 @@ fn a_blob_the_server_lacks_goes_from_device_to_device() {
         watching.line().is_some(),
         "the watch says that it is connected"
     );
-    laptop.sync();
+    // The picture is there; that the server still lacks it is told.
+    laptop.run(&["sync"]).fails_with(5);
     assert_eq!(
         (laptop.count("cards"), laptop.count("blobs_missing")),
         (1, 0)
