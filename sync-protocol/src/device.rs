@@ -119,7 +119,8 @@ impl DeviceSession {
             return;
         }
         self.heard_ms = now_ms;
-        if frame.is_work() {
+        // With nothing owed before, the time for what is owed begins here.
+        if frame.is_work() || self.is_settled() {
             self.moved_ms = now_ms;
         }
         match (self.phase, frame) {

@@ -433,3 +433,29 @@ fn answers_of_a_failed_blob_do_not_touch_the_next_try() {
     session.handle_enqueued(doc(1), 5, 2_000);
     assert_eq!(session.counters().blobs_received, 0);
 }
+
+#[test]
+fn a_device_asked_for_a_blob_after_a_long_rest_has_time_to_look() {
+    use sync_protocol::limit::OWED_MS;
+    use sync_protocol::{BlobWanted, device::Output};
+    let mut world = World::new(14, 1);
+    let id = world.connect(0);
+    world.run();
+    let session = &mut world.conns.get_mut(&id).unwrap().device_session;
+    assert!(session.is_settled());
+    let now_ms = 2_000 + OWED_MS + 10_000;
+    let hashes = vec![domain::BlobHash::from_bytes([9; 32])];
+    session.handle_frame(BlobWanted { hashes }.into(), now_ms);
+    session.handle_timeout(now_ms);
+    let outputs: Vec<Output> = std::iter::from_fn(|| session.poll_output(now_ms)).collect();
+    assert!(
+        matches!(&outputs[..], [Output::FindBlobs { .. }]),
+        "{outputs:?}"
+    );
+    // It does not have for ever.
+    session.handle_timeout(now_ms + OWED_MS);
+    assert!(matches!(
+        session.poll_output(now_ms + OWED_MS),
+        Some(Output::Transmit(_))
+    ));
+}
