@@ -4,25 +4,36 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::failure::Kind;
 use super::terminal::Stop;
 use super::unseen;
 
 static STOP: Mutex<Option<Stop>> = Mutex::new(None);
 
-/// Begins to listen, on a thread of its own.
+/// Listens from now on, on a thread of its own.
 pub(crate) fn listen() {
+    // Without a listener the system ends the process on a signal, which is nearly the same.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+    else {
+        return;
+    };
+    let signals = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        )
+    };
+    let (Ok(interrupt), Ok(terminate)) = signals else {
+        return;
+    };
     let listener = std::thread::Builder::new()
         .name("interrupt".to_owned())
-        .spawn(|| {
-            // Without a listener the system ends the process on a signal, which is nearly the same.
-            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build()
-            {
-                runtime.block_on(wait());
-            }
-        });
+        .spawn(move || runtime.block_on(wait(interrupt, terminate)));
     drop(listener);
 }
 
@@ -31,14 +42,7 @@ pub(crate) fn on_next(stop: Stop) {
     *STOP.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
 }
 
-async fn wait() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
+async fn wait(mut interrupt: Signal, mut terminate: Signal) {
     loop {
         tokio::select! {
             _ = interrupt.recv() => {}
