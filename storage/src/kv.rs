@@ -1,10 +1,10 @@
 //! The key-value store: ordered keys, atomic commits that survive power loss. The only file that names sled.
 //!
-//! Why it is wrapped at all: sled's `flush` does not reach the disk on Linux, its large values are never synced, a big batch eats
-//! gigabytes, and a store that lost its data opens empty without a word. So one thread writes (`kv/writer.rs`): it applies what has
-//! queued up in batches of at most 100 small rows, flushes, calls `fdatasync` on a second handle of sled's file, and only then answers.
-//! Large values are split (`kv/split.rs`), large commits go through a redo file (`kv/redo.rs`), opening checks identity and rows
-//! (`kv/open.rs`), and a commit never starts without room to finish (`kv/space.rs`).
+//! Why it is wrapped at all: sled's writes do not reach the disk on Linux (the crate `sled-sync` sees to that), its large values are
+//! never synced, a big batch eats gigabytes, and a store that lost its data opens empty without a word. So one thread writes
+//! (`kv/writer.rs`): it applies what has queued up in batches of at most 100 small rows, flushes, and only then answers. Large values
+//! are split (`kv/split.rs`), large commits go through a redo file (`kv/redo.rs`), opening checks identity and rows (`kv/open.rs`), and
+//! a commit never starts without room to finish (`kv/space.rs`).
 //!
 //! It does not lock the folder against other processes: whoever opens it holds a [`crate::VaultLock`] first. The server builds its own
 //! key layout on this; the device's is in `documents`.
@@ -23,7 +23,6 @@ mod turns;
 mod view;
 mod writer;
 
-use std::fs::{File, OpenOptions};
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -451,11 +450,9 @@ impl Poison {
     }
 }
 
-/// sled with its missing fsync. Every call is guarded, because sled panics on some damage.
+/// sled, every call guarded, because sled panics on some damage.
 pub(crate) struct Engine {
     db: sled::Db,
-    /// A second handle of sled's data file: syncing it is what makes a flush durable.
-    file: File,
     path: PathBuf,
     /// Rows below those of the engine.
     pub(crate) runs: Runs,
@@ -493,14 +490,8 @@ impl Engine {
                 Err(e) => return Err(EngineError::Unreadable(e.to_string())),
             }
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path.join("db"))
-            .map_err(EngineError::Refused)?;
         Ok(Self {
             db,
-            file,
             path: path.to_path_buf(),
             runs: Runs::default(),
         })
@@ -533,14 +524,15 @@ impl Engine {
         guard(|| self.db.apply_batch(batch))
     }
 
+    /// Makes what was applied durable.
     pub(crate) fn flush(&self) -> Result<(), KvError> {
         guard(|| self.db.flush())?;
-        if cfg!(feature = "bare-flush") {
+        if sled_sync::is_in_place() {
             return Ok(());
         }
-        self.file
-            .sync_data()
-            .map_err(KvError::io("sync", &self.path))
+        Err(KvError::io("sync", &self.path)(std::io::Error::other(
+            "this program was built without sled-sync, so nothing it writes is safe from a power cut; build it anew",
+        )))
     }
 
     fn disk_bytes(&self) -> Result<u64, KvError> {

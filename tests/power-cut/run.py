@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Power cuts, for real: what the disk had received when the power went, mounted and checked.
 
-The store lives on ext4 on a loop device whose backing file lies on XFS with reflinks. At a random moment, while a writer is running, the
-backing file is cloned (`cp --reflink`): the clone is exactly what the block device had received, the kindest disk there is. It is
-mounted, its journal is replayed, and the store on it must hold everything that had been acknowledged before the cut, whole.
+The store lives on ext4 on a loop device whose backing file lies on XFS with reflinks. At random moments, while a writer is running, the
+backing file is cloned (`cp --reflink`): each clone is exactly what the block device had received, the kindest disk there is. Then each
+is mounted, its journal is replayed, and the store on it must hold everything that had been acknowledged before the cut, whole.
 
-    tests/power-cut/run.py [--cuts 12] [--seed N] [--bare-flush] [--work DIR]
+    tests/power-cut/run.py [--runs 8] [--cuts 25] [--seed N] [--bare-flush] [--work DIR]
 
---bare-flush builds the writer without the fdatasync behind sled's flush. The harness must find losses then: it exits 0 when it does and
+Each run writes to a new store, of a key-value store and of a vault in turns, and is cut so many times. A clone that does not pass is
+kept as it was, and its path printed.
+
+--bare-flush builds the writer with sled's writes as sled makes them. The harness must find losses then: it exits 0 when it does and
 1 when it does not, which would mean that it proves nothing.
 
 Needs root, loop devices, ext4 and xfs (apt-get install xfsprogs). Where one is missing it says SKIPPED and why, and exits 0.
@@ -101,12 +104,9 @@ class Disk:
         shutil.rmtree(self.work, ignore_errors=True)
 
 
-def cut(disk, writer, mode, delay):
-    """One cut. Returns (acknowledged, what the check said, whether that was good)."""
-    image, clone = disk.path("xfs", "image"), disk.path("xfs", "clone")
-    for path in (image, clone):
-        if os.path.exists(path):
-            os.unlink(path)
+def cuts(disk, writer, mode, pauses):
+    """One writer, and a clone of its disk after each pause. Returns pairs of a clone and what was acknowledged before it."""
+    image = disk.path("xfs", "image")
     run("truncate", "-s", "700M", image)
     run("mkfs.ext4", "-q", "-F", image)
     live = disk.mount(image, "live")
@@ -120,26 +120,46 @@ def cut(disk, writer, mode, delay):
 
     listener = threading.Thread(target=listen)
     listener.start()
-    time.sleep(delay)
-    acknowledged = said[-1] if said else 0  # before the clone: these must survive
-    run("cp", "--reflink=always", image, clone)  # the power goes here
+    taken = []
+    for number, pause in enumerate(pauses):
+        time.sleep(pause)
+        acknowledged = said[-1] if said else 0  # before the clone: these must survive
+        clone = disk.path("xfs", f"cut-{number}")
+        run("cp", "--reflink=always", image, clone)  # the power goes here
+        taken.append((clone, acknowledged))
     child.kill()
     child.wait()
     listener.join()
     disk.unmount(live)
-    after = disk.mount(clone, "after")
+    os.unlink(image)
+    return taken
+
+
+def check(disk, writer, mode, clone, acknowledged):
+    """Opens what a cut left. Returns what the check said, and whether that was good."""
+    tried = clone + ".tried"
+    run("cp", "--reflink=always", clone, tried)
+    after = disk.mount(tried, "after")
     checked = run(writer, f"verify-{mode}", os.path.join(after, "s"), str(acknowledged), check=False)
     disk.unmount(after)
+    os.unlink(tried)
     lines = [line for line in checked.stdout.splitlines() if line.startswith("VERIFY")]
-    if not lines:
-        errors = checked.stderr.strip().splitlines() or ["no answer"]
-        return acknowledged, "DID NOT OPEN: " + errors[-1][:200], False
-    return acknowledged, lines[0], lines[0].endswith("lost=0 torn=0")
+    if lines and lines[0].endswith("lost=0 torn=0"):
+        return lines[0], True
+    errors = checked.stderr.strip().splitlines() or ["no answer"]
+    return lines[0] if lines else "DID NOT OPEN: " + errors[-1][:200], False
+
+
+def keep(clone):
+    """Puts what did not pass where it outlives the harness."""
+    folder = tempfile.mkdtemp(prefix="power-cut-bad-")
+    return shutil.copy(clone, folder)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cuts", type=int, default=12)
+    parser.add_argument("--runs", type=int, default=8)
+    parser.add_argument("--cuts", type=int, default=25)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--bare-flush", action="store_true")
     parser.add_argument("--work", default=None, help="where the images go (3 GB, sparse)")
@@ -147,21 +167,26 @@ def main():
     needs()
     rng = random.Random(args.seed)
     disk = Disk(args.work)
-    good = acknowledged = 0
+    bad = 0
     try:
         writer = build(args.bare_flush, disk.work)
-        for number in range(args.cuts):
+        for number in range(args.runs):
             mode = ("kv", "vault")[number % 2]
-            delay = rng.uniform(0.3, 3.0)
-            seen, said, whole = cut(disk, writer, mode, delay)
-            good += whole
-            acknowledged += seen
-            print(f"cut {number} {mode} after {delay:.2f} s, acknowledged {seen}: {said}", flush=True)
+            # The first within the making of the store, then with time to write between two.
+            pauses = [rng.uniform(0.0, 0.3)] + [rng.uniform(0.0, 0.12) for _ in range(args.cuts - 1)]
+            for clone, before in cuts(disk, writer, mode, pauses):
+                said, whole = check(disk, writer, mode, clone, before)
+                if not whole:
+                    bad += 1
+                    kept = "" if args.bare_flush else "; kept as " + keep(clone)
+                    print(f"run {number} {mode}, acknowledged {before}: {said}{kept}", flush=True)
+                os.unlink(clone)
+            print(f"run {number} {mode}: {args.cuts} cuts, up to {before} acknowledged", flush=True)
     finally:
         disk.close()
-    bad = args.cuts - good
+    total = args.runs * args.cuts
     kind = "bare flush" if args.bare_flush else "store"
-    print(f"POWER CUTS ({kind}): cuts={args.cuts} good={good} bad={bad} acknowledged={acknowledged} seed={args.seed}")
+    print(f"POWER CUTS ({kind}): cuts={total} good={total - bad} bad={bad} seed={args.seed}")
     if args.bare_flush:
         if bad == 0:
             print("the harness found nothing wrong with a store that does not sync: it proves nothing")
