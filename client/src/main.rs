@@ -9,5 +9,9 @@ mod cli;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    cli::run(std::env::args_os().collect())
+    let words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == media_worker::WORD) {
+        return media_worker::serve();
+    }
+    cli::run(words)
 }

@@ -13,6 +13,7 @@ mod error;
 mod input;
 mod join;
 mod lookup;
+mod new_media;
 mod query;
 mod rebuild;
 mod refresh;
@@ -37,8 +38,9 @@ use domain::{Day, DeviceId, DocId, VaultId};
 use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 
 pub use error::{VaultError, VaultErrorKind, VaultResult};
-pub use input::{Answer, CardEdit, MediaFileError, NewCard, NewItem, NewMedia};
+pub use input::{Answer, CardEdit, NewCard, NewItem};
 pub use join::Joining;
+pub use new_media::{MediaFile, MediaFileError, NewMedia};
 pub use query::{Query, QueryError};
 pub use view::{
     BlobNotTaken, CardPage, CardShown, ConflictShown, DayTold, DeckSummary, EventTold,

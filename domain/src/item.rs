@@ -52,6 +52,12 @@ pub struct ImageItem {
     /// Height in pixels.
     #[serde(default)]
     pub height_px: u32,
+    /// Pictures of an animation; 1 for a still one, 0 when not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub frames: u32,
+    /// ThumbHash in Base64: what to show until the bytes are here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbhash: Option<String>,
     /// What the picture shows, for who cannot see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alt: Option<String>,
@@ -81,6 +87,15 @@ pub struct AudioItem {
     /// Length in milliseconds; 0 when not known.
     #[serde(default)]
     pub duration_ms: u64,
+    /// Loudness of the bytes in LUFS; none for silence or when not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lufs: Option<f64>,
+    /// What a player has to add, in dB, where the bytes could not be levelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain_db: Option<f64>,
+    /// 200 peaks of the wave, a byte each, in Base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peaks: Option<String>,
     /// What is said, for who cannot hear it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alt: Option<String>,
@@ -96,6 +111,14 @@ pub struct AudioItem {
     /// Fields of later versions.
     #[serde(flatten)]
     pub extra: BTreeMap<String, Value>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Why an item cannot be stored.
@@ -247,6 +270,15 @@ impl Item {
         }
     }
 
+    /// The upload that the item's bytes were made from.
+    pub fn source(&self) -> Option<BlobHash> {
+        match self {
+            Self::Image(item) => item.source,
+            Self::Audio(item) => item.source,
+            Self::Text(_) | Self::Unknown(_) => None,
+        }
+    }
+
     /// The blob the item refers to, with its size.
     pub fn blob(&self) -> Option<(BlobHash, u64)> {
         match self {
@@ -268,6 +300,8 @@ mod tests {
             bytes: 1_234,
             width_px: 320,
             height_px: 200,
+            frames: 0,
+            thumbhash: None,
             alt: Some("a \"flag\"".into()),
             name: None,
             lang: None,
@@ -284,6 +318,9 @@ mod tests {
             mime: "audio/mpeg".into(),
             bytes: 9,
             duration_ms: 1_500,
+            lufs: None,
+            gain_db: None,
+            peaks: None,
             alt: None,
             name: Some("oslo.mp3".into()),
             lang: Some("no".into()),

@@ -1,13 +1,14 @@
 //! `memoryvault add`: makes one card of texts, pictures and sounds.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 
-use client::{MediaFileError, NewCard, NewItem, NewMedia};
-use media::Kind;
+use client::{MediaFile, NewCard, NewItem, NewMedia};
+use media::Wishes;
+use media_worker::Worker;
 use serde_json::json;
 
-use super::desk::Desk;
+use super::desk::{Desk, OpenVault};
 use super::failure::{Failure, Outcome};
 use super::parts::{Content, Parts, Side};
 use super::terminal::Input;
@@ -27,6 +28,10 @@ pub(crate) struct AddArgs {
     /// A tag; repeat for more
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+
+    /// Keep pictures and sounds as large and as loud as they are; what they say of you is stripped all the same
+    #[arg(long)]
+    keep_original: bool,
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, args: AddArgs) -> Outcome {
@@ -46,15 +51,32 @@ pub(crate) fn run(mut desk: Desk<'_>, args: AddArgs) -> Outcome {
         return Err(Failure::usage("a card needs something on its front")
             .hint("memoryvault add --deck DECK --front TEXT --back TEXT"));
     }
+    let read = args
+        .parts
+        .0
+        .into_iter()
+        .map(|(side, content)| Ok((side, read(&desk, content)?)))
+        .collect::<Outcome<Vec<_>>>()?;
+    let store = desk.open()?;
+    let wishes = Wishes {
+        keep_original: args.keep_original,
+    };
     let (mut front, mut back) = (Vec::new(), Vec::new());
-    for (side, content) in args.parts.0 {
-        let item = item(&desk, content)?;
+    let mut notes = Vec::new();
+    for (side, read) in read {
+        let item = match read {
+            Read::Text(text) => NewItem::Text(text),
+            Read::File(file) => {
+                let media = prepared(&store, &file, wishes)?;
+                notes.extend(media.notes.iter().cloned());
+                NewItem::Media(Box::new(media))
+            }
+        };
         match side {
             Side::Front => front.push(item),
             Side::Back => back.push(item),
         }
     }
-    let store = desk.open()?;
     let mut vault = store.lock()?;
     let deck = vault.deck_find(&args.deck)?;
     let card = vault.add_card(&NewCard {
@@ -65,6 +87,7 @@ pub(crate) fn run(mut desk: Desk<'_>, args: AddArgs) -> Outcome {
     })?;
     drop(vault);
     desk.show(&json!({ "card": card }), |screen| {
+        notes.iter().for_each(|note| screen.note(note));
         screen.note("Added a card.");
         screen.line(card.to_string());
     })
@@ -77,19 +100,39 @@ fn is_stdin(content: &Content) -> bool {
     }
 }
 
-/// Reads what an option names.
-fn item(desk: &Desk<'_>, content: Content) -> Outcome<NewItem> {
+/// What an option names, read and not yet looked into.
+enum Read {
+    Text(String),
+    File(MediaFile),
+}
+
+fn read(desk: &Desk<'_>, content: Content) -> Outcome<Read> {
     let stdin = is_stdin(&content);
     Ok(match content {
-        Content::Text(_) if stdin => NewItem::Text(text_from_stdin(desk)?),
-        Content::Text(text) => NewItem::Text(text),
+        Content::Text(_) if stdin => Read::Text(text_from_stdin(desk)?),
+        Content::Text(text) => Read::Text(text),
         Content::File { kind, alt, .. } if stdin => {
-            NewItem::Media(Box::new(media_from_stdin(desk, kind, alt)?))
+            let mut stream = Input::of(desk.terminal());
+            Read::File(MediaFile::of_stream(&mut stream, kind, alt)?)
         }
         Content::File { kind, path, alt } => {
-            NewItem::Media(Box::new(NewMedia::read(&desk.file(&path)?, kind, alt)?))
+            Read::File(MediaFile::read(&desk.file(&path)?, kind, alt)?)
         }
     })
+}
+
+/// What a card will hold of a file. The vault is free for other commands while the file is worked on.
+fn prepared(store: &OpenVault, file: &MediaFile, wishes: Wishes) -> Outcome<NewMedia> {
+    if let Some(known) = store.lock()?.known_media(file)? {
+        return Ok(known);
+    }
+    let worker = Worker::of_this_program()
+        .map_err(|error| Failure::failed(format!("this program cannot find itself: {error}")))?;
+    let done = file.prepare(&worker, wishes);
+    if done.as_ref().is_err_and(|error| error.is_harmful()) {
+        store.lock()?.note_harmful(file)?;
+    }
+    Ok(done?)
 }
 
 fn text_from_stdin(desk: &Desk<'_>) -> Outcome<String> {
@@ -99,22 +142,4 @@ fn text_from_stdin(desk: &Desk<'_>) -> Outcome<String> {
         .read_to_string(&mut text)
         .map_err(|error| Failure::failed(format!("stdin could not be read as text: {error}")))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn media_from_stdin(desk: &Desk<'_>, kind: Kind, alt: Option<String>) -> Outcome<NewMedia> {
-    let mut bytes = Vec::new();
-    Input::of(desk.terminal())
-        .take(media::limit::UPLOAD_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::failed(format!("stdin could not be read: {error}")))?;
-    let info = media::inspect(&bytes, "").map_err(MediaFileError::from)?;
-    if info.kind() != kind {
-        return Err(MediaFileError::OtherKind {
-            path: "-".into(),
-            found: info.kind(),
-            wanted: kind,
-        }
-        .into());
-    }
-    Ok(NewMedia { bytes, info, alt })
 }

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::document::cards::CardView;
-use domain::{BlobHash, CardId, Day, DeckId, Epoch, Event, Kind, schedule};
+use domain::{BlobHash, CardId, Day, DeckId, Epoch, Event, Item, Kind, schedule};
 
 use super::row::{
     self, BlobRow, CardRow, ConflictsRow, Content, DayRow, ReferenceRow, SumRow, TotalsRow,
@@ -198,18 +198,26 @@ impl<'a, R: Rows> Indexer<'a, R> {
         Ok(())
     }
 
-    /// Who names which blob.
+    /// Who names which blob, and what was made of which upload.
     fn references(&mut self, view: &CardView, old: Option<&CardRow>) -> VaultResult<()> {
         let card = view.id;
-        let old = old
+        let old: Vec<Item> = old
             .filter(|old| old.visible)
-            .map(CardRow::blobs)
+            .map(|old| old.items().collect())
             .unwrap_or_default();
-        let new = if view.visible {
-            ReferenceRow::all(view.items())
-        } else {
-            BTreeMap::new()
+        let new: Vec<&Item> = view.items().filter(|_| view.visible).collect();
+        let sources = |items: &mut dyn Iterator<Item = &Item>| -> BTreeSet<BlobHash> {
+            items.filter_map(Item::source).collect()
         };
+        let (old_sources, new_sources) =
+            (sources(&mut old.iter()), sources(&mut new.iter().copied()));
+        for gone in old_sources.difference(&new_sources) {
+            self.rows.set(key::source(*gone, card), None);
+        }
+        for come in new_sources.difference(&old_sources) {
+            self.rows.set(key::source(*come, card), Some(Vec::new()));
+        }
+        let (old, new) = (ReferenceRow::all(&old), ReferenceRow::all(new));
         for (blob, reference) in &new {
             if old.get(blob) != Some(reference) {
                 self.rows.write(key::reference(*blob, card), reference);

@@ -12,6 +12,7 @@
 //! | `iy` deck, day | `DayRow`: what was studied that day |
 //! | `ir` blob, card | nothing: who names the blob |
 //! | `ib` blob | `BlobRow` |
+//! | `iu` source, card | nothing: who names what was made of the upload |
 //! | `if` card or deck | `ConflictsRow`: texts that wait for a choice |
 //! | `iz` | `SettingsRow` |
 //! | `it` | `TotalsRow` |
@@ -19,6 +20,7 @@
 //! | `o` blob | to be offered to the server |
 //! | `w` blob | named by a card and not here |
 //! | `v` blob | wanted, and named by a card that somebody looked at |
+//! | `h` source | an upload that ended the process which reads media, twice |
 //! | `x` blob | `RefusedRow`: what the server did not take in the last session |
 //! | `m` name | a record of this device, see `local` |
 
@@ -155,6 +157,21 @@ pub(crate) fn day(deck: DeckId, day: Day) -> Key {
 /// All cards that name a blob.
 pub(crate) fn references_of(blob: BlobHash) -> Key {
     join(b"ir", &[blob.as_bytes()])
+}
+
+/// An upload over which the process that reads media died.
+pub(crate) fn harmful(source: BlobHash) -> Key {
+    join(b"h", &[source.as_bytes()])
+}
+
+/// All cards that name what was made of an upload.
+pub(crate) fn cards_of_source(source: BlobHash) -> Key {
+    join(b"iu", &[source.as_bytes()])
+}
+
+/// A card that names what was made of an upload.
+pub(crate) fn source(source: BlobHash, card: CardId) -> Key {
+    join(b"iu", &[source.as_bytes(), card.as_bytes()])
 }
 
 /// A card that names a blob.

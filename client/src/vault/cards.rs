@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use domain::document::cards::CardView;
 use domain::document::conflict::Side;
 use domain::document::{EditError, cards, deck, settings};
-use domain::{AudioItem, CardId, DeckId, DocId, ImageItem, Item, TagId};
-use media::Content;
+use domain::{CardId, DeckId, DocId, Item, TagId};
 
-use super::input::{CardEdit, NewCard, NewItem, NewMedia};
+use super::input::{CardEdit, NewCard, NewItem};
 use super::refresh::{self, Scope};
 use super::write::Tx;
 use super::{ItemShown, Vault, VaultError, VaultResult, lookup};
@@ -193,8 +192,10 @@ impl Vault {
         let item = match item {
             NewItem::Text(text) => Item::text(text.as_str()),
             NewItem::Media(media) => {
-                let put = self.blobs.put_bytes(&media.bytes)?;
-                media_item(media, put.hash)
+                if let Some(bytes) = &media.bytes {
+                    self.blobs.put_bytes(bytes)?;
+                }
+                media.item.clone()
             }
         };
         item.check()?;
@@ -361,35 +362,4 @@ fn batch_id(now_ms: u64, number: usize) -> VaultResult<CardId> {
         now_ms.saturating_add(number / NUMBERS_PER_MS),
         random,
     ))
-}
-
-fn media_item(media: &NewMedia, blob: domain::BlobHash) -> Item {
-    let mime = media.info.mime.as_str().to_owned();
-    let name = Some(media.info.name.clone()).filter(|name| !name.is_empty());
-    let (bytes, alt) = (media.info.bytes, media.alt.clone());
-    match media.info.content {
-        Content::Image(picture) => Item::Image(ImageItem {
-            blob,
-            mime,
-            bytes,
-            width_px: picture.width_px,
-            height_px: picture.height_px,
-            alt,
-            name,
-            lang: None,
-            source: None,
-            extra: Default::default(),
-        }),
-        Content::Audio(sound) => Item::Audio(AudioItem {
-            blob,
-            mime,
-            bytes,
-            duration_ms: u64::from(sound.duration_ms),
-            alt,
-            name,
-            lang: None,
-            source: None,
-            extra: Default::default(),
-        }),
-    }
 }

@@ -29,7 +29,7 @@ type Change = (Vec<u8>, Option<Vec<u8>>);
 const MARK: &str = "rebuilding";
 
 /// The layout of the index, and where a vault notes it: one of another layout is made again.
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 const LAYOUT_KEY: &str = "index_layout";
 
 /// Notes that the index has the present layout.

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use client::{
-    CardEdit, CardShown, Hold, ItemShown, NewItem, NewMedia, Query, Vault, VaultError,
+    CardEdit, CardShown, Hold, ItemShown, MediaFile, NewItem, Query, Vault, VaultError,
     VaultErrorKind,
 };
 use domain::CardId;
 
-use crate::relay::{Relay, alone, fixture, noon, texts};
+use crate::relay::{Relay, alone, fixture, noon, picture, texts};
 
 fn list(vault: &Vault, query: &str) -> Vec<CardShown> {
     let mut found = Vec::new();
@@ -258,7 +258,7 @@ fn media_are_stored_once_named_by_cards_and_checked_by_verify() {
     let (_dir, mut vault) = alone();
     let deck = vault.deck_add("Pictures").unwrap();
     let file = fixture("chelsea.jpg");
-    let media = NewMedia::read(&file, media::Kind::Image, Some("a cat".into())).unwrap();
+    let media = picture(&file, Some("a cat".into()));
     let mut card = texts(deck, "look", "cat");
     card.front.push(NewItem::Media(Box::new(media)));
     let first = vault.add_card(&card).unwrap();
@@ -297,7 +297,7 @@ fn media_are_stored_once_named_by_cards_and_checked_by_verify() {
     assert_eq!(vault.status().unwrap().blobs_missing, 1);
     assert_eq!(vault.sync_read_wants(None, 10).unwrap().items.len(), 1);
     assert!(vault.verify().unwrap().ok);
-    assert!(NewMedia::read(&file, media::Kind::Audio, None).is_err());
+    assert!(MediaFile::read(&file, media::Kind::Audio, None).is_err());
 }
 
 fn damage(path: &std::path::Path) {

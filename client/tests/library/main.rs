@@ -12,9 +12,11 @@
 mod anki_losses;
 mod cards;
 mod convergence;
+
 mod model;
 mod relay;
 mod reviews;
 mod studying;
 mod sync_side;
 mod tables;
+mod uploads;

@@ -44,6 +44,17 @@ pub fn texts(deck: DeckId, front: &str, back: &str) -> NewCard {
 }
 
 /// A file of the repository's media.
+/// The media worker, which is the program itself.
+pub fn worker() -> media_worker::Worker {
+    media_worker::Worker::new(env!("CARGO_BIN_EXE_memoryvault"))
+}
+
+/// A picture as `add` makes it of a file.
+pub fn picture(file: &std::path::Path, alt: Option<String>) -> client::NewMedia {
+    let read = client::MediaFile::read(file, media::Kind::Image, alt).unwrap();
+    read.prepare(&worker(), media::Wishes::default()).unwrap()
+}
+
 pub fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../fixtures/media")

@@ -1,6 +1,6 @@
 //! What a session of sync asks of a vault: packs and hostile bytes, the incarnation, a new identity, repair, refusals.
 
-use client::{Answer, CardEdit, Hold, NewItem, NewMedia, Vault};
+use client::{Answer, CardEdit, Hold, NewItem, Vault};
 use domain::{DeviceId, DocId, Grade, VaultId};
 use storage::{encode_pack, pack_hash};
 use sync_protocol::device::{Apply, BlobRefused, Pack, Welcomed};
@@ -8,7 +8,7 @@ use sync_protocol::{
     Chain, Cursor, DocChange, Limits, LogEpoch, NewIdentity, PackHash, Quota, Reason,
 };
 
-use crate::relay::{Relay, fixture, noon, texts};
+use crate::relay::{Relay, fixture, noon, picture, texts};
 
 fn cursor(seq: u64) -> Option<Cursor> {
     Some(Cursor {
@@ -224,7 +224,7 @@ fn a_vault_that_is_told_to_be_a_copy_goes_on_under_a_new_id() {
 fn what_came_from_another_device_is_offered_until_the_server_has_it() {
     let mut relay = Relay::new(2);
     let deck = relay.vaults[0].deck_add("D").unwrap();
-    let media = NewMedia::read(&fixture("chelsea.jpg"), media::Kind::Image, None).unwrap();
+    let media = picture(&fixture("chelsea.jpg"), None);
     let mut card = texts(deck, "f", "b");
     card.back.push(NewItem::Media(Box::new(media)));
     relay.vaults[0].add_card(&card).unwrap();
@@ -257,8 +257,8 @@ fn what_came_from_another_device_is_offered_until_the_server_has_it() {
 fn refused_blobs_are_told_until_the_next_session_and_offered_again() {
     let mut relay = Relay::new(1);
     let deck = relay.vaults[0].deck_add("D").unwrap();
-    let media = NewMedia::read(&fixture("chelsea.jpg"), media::Kind::Image, None).unwrap();
-    let bytes = media.info.bytes;
+    let media = picture(&fixture("chelsea.jpg"), None);
+    let bytes = media.item.blob().unwrap().1;
     let mut card = texts(deck, "f", "b");
     card.back.push(NewItem::Media(Box::new(media)));
     let id = relay.vaults[0].add_card(&card).unwrap();
@@ -350,7 +350,7 @@ fn media_of_cards_due_first_are_wanted_first() {
     let deck = relay.vaults[0].deck_add("D").unwrap();
     let mut ids = Vec::new();
     for name in ["chelsea.jpg", "noninterleaved_420.jpg"] {
-        let media = NewMedia::read(&fixture(name), media::Kind::Image, None).unwrap();
+        let media = picture(&fixture(name), None);
         let mut card = texts(deck, name, "b");
         card.front.push(NewItem::Media(Box::new(media)));
         ids.push(relay.vaults[0].add_card(&card).unwrap());
@@ -370,20 +370,15 @@ fn media_of_cards_due_first_are_wanted_first() {
     relay.settle();
     let wants = relay.vaults[1].sync_read_wants(None, 10).unwrap().items;
     let first = wants.iter().max_by_key(|want| want.priority).unwrap().hash;
-    let media =
-        NewMedia::read(&fixture("noninterleaved_420.jpg"), media::Kind::Image, None).unwrap();
-    assert_eq!(
-        first,
-        relay.vaults[0]
-            .blobs()
-            .put_bytes(&media.bytes)
-            .unwrap()
-            .hash
-    );
+    let media = picture(&fixture("noninterleaved_420.jpg"), None);
+    assert_eq!(first, media.item.blob().unwrap().0);
     let page = relay.vaults[1].sync_read_wants(None, 1).unwrap();
     assert!(page.more && page.items[0].hash < wants[1].hash);
     // What arrived and was not noted, as when the process was killed between the two, is not fetched again.
-    relay.vaults[1].blobs().put_bytes(&media.bytes).unwrap();
+    relay.vaults[1]
+        .blobs()
+        .put_bytes(media.bytes.as_ref().unwrap())
+        .unwrap();
     let wants = relay.vaults[1].sync_read_wants(None, 10).unwrap().items;
     assert!(wants.len() == 1 && wants[0].hash != first);
     assert_eq!(relay.vaults[1].status().unwrap().blobs_missing, 1);

@@ -23,6 +23,8 @@ fn image(alt: &str) -> Item {
         bytes: 99,
         width_px: 4,
         height_px: 3,
+        frames: 0,
+        thumbhash: None,
         alt: Some(alt.into()),
         name: None,
         lang: None,

@@ -133,6 +133,8 @@ impl Device {
             bytes: len as u64,
             width_px: 1,
             height_px: 1,
+            frames: 1,
+            thumbhash: None,
             alt: None,
             name: None,
             lang: None,
