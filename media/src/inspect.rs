@@ -76,7 +76,7 @@ pub enum MediaError {
     #[error(
         "{name} ends in .{extension}, but its content is {}. Rename it to end in .{}, or check that it is the file you mean",
         found.short_name(),
-        found.extensions().first().unwrap_or(&"")
+        found.usual_extension()
     )]
     ExtensionMismatch {
         /// Cleaned name of the file.

@@ -21,6 +21,44 @@ pub const ANIMATION_FRAMES_MAX: u32 = 500;
 /// Largest sum of all frames of an animation, in pixels: what a decoder paints in about two seconds.
 pub const ANIMATION_PIXELS_MAX: u64 = 200_000_000;
 
+/// Largest decoded picture, in bytes: the largest area with four bytes a pixel. With 16 bits a sample half the area fits.
+pub const DECODED_BYTES_MAX: u64 = IMAGE_PIXELS_MAX * 4;
+
+/// Most memory for a decoded picture and what its decoder holds beside it, in bytes: with the file itself, twice, it stays
+/// under the 256 MB that the whole work on one file may take.
+pub const DECODING_BYTES_MAX: u64 = 200_000_000;
+
+/// Most memory for what a PNG holds besides its still picture, in bytes: its inflated profile, and the frames of an animation
+/// (three canvases of 5 million pixels). A profile of 400 MB fits into 400 kB.
+pub const PNG_EXTRA_BYTES_MAX: u64 = 64 << 20;
+
+/// Largest colour profile that is applied, in bytes. Those of printers have 2 MB; larger ones are made to be large.
+pub const PROFILE_BYTES_MAX: usize = 4 << 20;
+
+/// Side in pixels above which a smaller copy of a picture is tried: what a large screen shows.
+pub const COPY_SIDE_PX: u32 = 2_048;
+
+/// Size in bytes above which a smaller copy of a picture is tried.
+pub const COPY_FROM_BYTES: usize = 1_000_000;
+
+/// Largest share of the original's bytes, in percent, that a copy may have: it costs quality, so it has to be worth it.
+pub const COPY_PERCENT_MAX: usize = 70;
+
+/// Quality of the copy, JPEG or WebP: no loss is seen beside the original on a screen.
+pub const COPY_QUALITY: u8 = 85;
+
+/// Side of the larger thumbnail, in pixels; smaller ones are made from it.
+pub const THUMBNAIL_SIDE_PX: u32 = 400;
+
+/// Longest side a thumbnail may be asked for, in pixels.
+pub const THUMBNAIL_SIDE_PX_MAX: u32 = 2_048;
+
+/// Quality of thumbnails (WebP): half the bytes of a JPEG that looks the same.
+pub const THUMBNAIL_QUALITY: u8 = 80;
+
+/// Side in pixels of what a placeholder is computed from: the most that ThumbHash takes.
+pub const PLACEHOLDER_SIDE_PX: u32 = 100;
+
 /// Longest sound, in seconds.
 pub const AUDIO_SECONDS_MAX: u64 = 300;
 
@@ -54,4 +92,7 @@ pub const AUDIO_ERRORS_PERCENT_MAX: u64 = 1;
 
 const _: () = assert!(IMAGE_BYTES_MAX <= UPLOAD_BYTES_MAX);
 const _: () = assert!(AUDIO_BYTES_MAX <= UPLOAD_BYTES_MAX);
+const _: () = assert!(DECODED_BYTES_MAX <= DECODING_BYTES_MAX);
+const _: () =
+    assert!(PLACEHOLDER_SIDE_PX <= THUMBNAIL_SIDE_PX && THUMBNAIL_SIDE_PX <= THUMBNAIL_SIDE_PX_MAX);
 const _: () = assert!(IMAGE_PIXELS_MAX <= IMAGE_SIDE_PX_MAX as u64 * IMAGE_SIDE_PX_MAX as u64);

@@ -111,6 +111,21 @@ impl Mime {
         }
     }
 
+    /// Gives the extension that a file of this type usually has.
+    #[must_use]
+    pub const fn usual_extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::Webp => "webp",
+            Self::Gif => "gif",
+            Self::Mp3 => "mp3",
+            Self::Wav => "wav",
+            Self::Ogg => "ogg",
+            Self::M4a => "m4a",
+        }
+    }
+
     /// Finds the type that an extension (without its dot, any case) promises.
     #[must_use]
     pub fn from_extension(extension: &str) -> Option<Self> {
@@ -160,6 +175,7 @@ mod tests {
     fn names_and_extensions_lead_back_to_their_type() {
         for mime in Mime::ALL {
             assert_eq!(mime.as_str().parse(), Ok(mime));
+            assert_eq!(mime.extensions().first(), Some(&mime.usual_extension()));
             for extension in mime.extensions() {
                 assert_eq!(Mime::from_extension(extension), Some(mime));
                 assert_eq!(Mime::from_extension(&extension.to_uppercase()), Some(mime));

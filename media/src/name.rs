@@ -1,6 +1,7 @@
 //! File names as text to show: cleaned, never used as a path. Also finds a name's extension.
 
 use crate::limit::NAME_BYTES_MAX;
+use crate::mime::Mime;
 
 /// What stands in for a name of which nothing is left.
 const UNNAMED: &str = "unnamed";
@@ -37,6 +38,18 @@ pub(crate) fn extension(name: &str) -> Option<&str> {
     name.rsplit_once('.')
         .filter(|(stem, end)| !stem.is_empty() && !end.is_empty())
         .map(|(_, end)| end)
+}
+
+/// Gives a cleaned name whose extension fits this type: the one it has, or the type's usual one in its place. A name without
+/// an extension promises nothing and stays.
+pub(crate) fn with_extension(name: String, mime: Mime) -> String {
+    match extension(&name) {
+        Some(end) if Mime::from_extension(end) != Some(mime) => {
+            let stem = name.get(..name.len() - end.len()).unwrap_or(&name);
+            clean_name(&format!("{stem}{}", mime.usual_extension()))
+        }
+        _ => name,
+    }
 }
 
 /// Cuts a name to the bound, keeping a short extension and whole characters.
@@ -109,6 +122,20 @@ mod tests {
         for none in ["", "png", ".png", "a."] {
             assert_eq!(extension(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_name_follows_its_type() {
+        let check = |name: &str, mime, expected: &str| {
+            assert_eq!(with_extension(name.to_owned(), mime), expected);
+        };
+        check("cat.png", Mime::Jpeg, "cat.jpg");
+        check("cat.JPEG", Mime::Jpeg, "cat.JPEG");
+        check("a.b.wav", Mime::Mp3, "a.b.mp3");
+        check("cat", Mime::Webp, "cat");
+        let long = clean_name(&format!("{}.png", "猫".repeat(2_000)));
+        let changed = with_extension(long, Mime::Webp);
+        assert!(changed.ends_with("猫.webp") && changed.len() <= NAME_BYTES_MAX);
     }
 
     proptest! {

@@ -1,16 +1,23 @@
-//! Size of a picture by walking its container: no pixel is decoded, nothing is allocated by a number from the file.
+//! Pictures: their size by walking the container, their copy without metadata, their pixels, their thumbnails.
 //!
 //! One walker a format in `picture/`. Each follows the whole file as far as it goes, so a picture that ends early is
-//! noticed, animation frames are counted and the orientation is known. The bounds are checked here, once.
+//! noticed, animation frames are counted and the orientation is known; nothing is allocated by a number from the file. The
+//! bounds are checked here, once, and before anything is decoded.
 
+mod canonical;
+mod decode;
 mod exif;
 mod gif;
 mod jpeg;
 mod png;
+mod show;
 mod webp;
 
 use crate::limit;
 use crate::mime::Mime;
+
+pub(crate) use canonical::prepare;
+pub(crate) use show::thumbnails;
 
 /// Size of a picture as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +61,24 @@ pub(crate) enum PictureError {
         width_px: u32,
         height_px: u32,
     },
+    #[error(
+        "decoding it would take more than {} MB of memory. Make it smaller and add it again",
+        limit::DECODING_BYTES_MAX / 1_000_000
+    )]
+    TooMuchMemory,
+    #[error(
+        "its pixels are damaged. Open it in a picture program, save it as a new file and add that"
+    )]
+    Undecodable,
 }
 
 /// Measures a picture of a known type and holds it against the bounds.
 pub(crate) fn measure(mime: Mime, bytes: &[u8]) -> Result<Picture, PictureError> {
+    outline(mime, bytes).map(|outline| outline.shown())
+}
+
+/// Walks a picture of a known type and holds it against the bounds.
+fn outline(mime: Mime, bytes: &[u8]) -> Result<Outline, PictureError> {
     let outline = match mime {
         Mime::Jpeg => jpeg::outline(bytes),
         Mime::Png => png::outline(bytes),
@@ -70,7 +91,7 @@ pub(crate) fn measure(mime: Mime, bytes: &[u8]) -> Result<Picture, PictureError>
         width_px,
         height_px,
         frames,
-        orientation,
+        ..
     } = outline;
     if width_px == 0 || height_px == 0 || frames == 0 {
         return Err(PictureError::Damaged("it has no pixels"));
@@ -91,17 +112,21 @@ pub(crate) fn measure(mime: Mime, bytes: &[u8]) -> Result<Picture, PictureError>
             height_px,
         });
     }
-    Ok(if orientation >= 5 {
-        Picture {
-            width_px: height_px,
-            height_px: width_px,
-            frames,
-        }
-    } else {
+    Ok(outline)
+}
+
+impl Outline {
+    /// Gives the size as it is shown: orientations from 5 on lie on their side.
+    fn shown(&self) -> Picture {
+        let (width_px, height_px) = if self.orientation >= 5 {
+            (self.height_px, self.width_px)
+        } else {
+            (self.width_px, self.height_px)
+        };
         Picture {
             width_px,
             height_px,
-            frames,
+            frames: self.frames,
         }
-    })
+    }
 }

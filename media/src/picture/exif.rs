@@ -16,6 +16,15 @@ pub(super) fn orientation(block: &[u8]) -> u8 {
         .unwrap_or(UPRIGHT)
 }
 
+/// Writes the 26 bytes of TIFF that tell an orientation and nothing else: header, one directory of one entry, its end.
+pub(super) fn only_orientation(orientation: u8) -> [u8; 26] {
+    let mut tiff = *b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
+    if let Some(value) = tiff.get_mut(19) {
+        *value = orientation;
+    }
+    tiff
+}
+
 fn find(tiff: &[u8]) -> Option<u8> {
     let mut head = Reader::new(tiff);
     let little = match head.array::<4>()? {
@@ -52,6 +61,13 @@ fn find(tiff: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for value in 1..=8 {
+            assert_eq!(orientation(&only_orientation(value)), value);
+        }
+    }
 
     #[test]
     fn both_byte_orders_are_read_and_nonsense_is_upright() {
