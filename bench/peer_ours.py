@@ -113,7 +113,8 @@ class Device:
 
     def add_media(self, path):
         kind = "--back-audio" if path.endswith(".wav") else "--back-image"
-        self.run("add", "--deck", "Media", "--front", os.path.basename(path), kind, path)
+        # The bytes that go over the line are those of the file, as with the peers.
+        self.run("add", "--deck", "Media", "--front", os.path.basename(path), kind, path, "--keep-original")
 
     def status(self):
         return json.loads(self.run("status"))

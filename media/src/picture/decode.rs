@@ -24,13 +24,13 @@ pub(super) fn decode(mime: Mime, bytes: &[u8], outline: &Outline) -> Result<Deco
     check_memory(mime, bytes, outline)?;
     guard(|| match mime {
         Mime::Jpeg if jpeg::head(bytes).is_ok_and(|head| head.needs_other_decoder()) => {
-            decode_scans(bytes)
+            decode_scans(bytes).ok_or(PictureError::Undecodable)
         }
         Mime::Jpeg => finish(JpegDecoder::new(Cursor::new(bytes))),
         Mime::Png => finish(png(bytes)),
         Mime::Gif => finish(gif(bytes, outline)),
         Mime::Webp => finish(WebPDecoder::new(Cursor::new(bytes))),
-        Mime::Mp3 | Mime::Wav | Mime::Ogg | Mime::M4a => None,
+        Mime::Mp3 | Mime::Wav | Mime::Ogg | Mime::M4a => Err(PictureError::Undecodable),
     })
 }
 
@@ -52,15 +52,17 @@ pub(super) fn fingerprint_animation(
     outline: &Outline,
 ) -> Result<blake3::Hash, PictureError> {
     check_memory(mime, bytes, outline)?;
-    guard(|| {
-        let frames = match mime {
-            Mime::Gif => gif(bytes, outline).ok()?.into_frames(),
-            Mime::Webp => WebPDecoder::new(Cursor::new(bytes)).ok()?.into_frames(),
-            Mime::Png => png(bytes).ok()?.apng().ok()?.into_frames(),
-            _ => return None,
-        };
-        hash_frames(frames)
-    })
+    guard(|| hash_animation(mime, bytes, outline).ok_or(PictureError::Undecodable))
+}
+
+fn hash_animation(mime: Mime, bytes: &[u8], outline: &Outline) -> Option<blake3::Hash> {
+    let frames = match mime {
+        Mime::Gif => gif(bytes, outline).ok()?.into_frames(),
+        Mime::Webp => WebPDecoder::new(Cursor::new(bytes)).ok()?.into_frames(),
+        Mime::Png => png(bytes).ok()?.apng().ok()?.into_frames(),
+        _ => return None,
+    };
+    hash_frames(frames)
 }
 
 fn hash_frames(frames: Frames<'_>) -> Option<blake3::Hash> {
@@ -134,14 +136,15 @@ fn limits(bytes_max: u64) -> Limits {
 }
 
 /// Reads profile and pixels, if the pixels fit: [`DynamicImage::from_decoder`] itself holds no bound against them.
-fn finish(decoder: ImageResult<impl ImageDecoder>) -> Option<Decoded> {
-    let mut decoder = decoder.ok()?;
+fn finish(decoder: ImageResult<impl ImageDecoder>) -> Result<Decoded, PictureError> {
+    let undecodable = |_| PictureError::Undecodable;
+    let mut decoder = decoder.map_err(undecodable)?;
     if decoder.total_bytes() > limit::DECODED_BYTES_MAX {
-        return None;
+        return Err(PictureError::TooMuchMemory);
     }
     let profile = decoder.icc_profile().ok().flatten();
-    let pixels = DynamicImage::from_decoder(decoder).ok()?;
-    Some(Decoded {
+    let pixels = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
+    Ok(Decoded {
         pixels,
         profile: profile.filter(|profile| profile.len() <= limit::PROFILE_BYTES_MAX),
     })
@@ -186,9 +189,6 @@ fn ink_to_light(samples: &[u8]) -> Vec<u8> {
 }
 
 /// Runs a decoder whose panics (image-webp 0.2.4 has known ones) end here.
-fn guard<T>(decode: impl FnOnce() -> Option<T>) -> Result<T, PictureError> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .ok()
-        .flatten()
-        .ok_or(PictureError::Undecodable)
+fn guard<T>(decode: impl FnOnce() -> Result<T, PictureError>) -> Result<T, PictureError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(PictureError::Undecodable))
 }

@@ -267,6 +267,8 @@ fn arguments(device: &Device, deck: &str, deed: &Deed) -> Vec<String> {
                 words.extend(owned(&[
                     "--front-image",
                     &file.to_string_lossy(),
+                    // The model knows the picture by its bytes, and a large one would become a smaller copy.
+                    "--keep-original",
                     "--alt",
                     "noise",
                 ]));
