@@ -15,6 +15,7 @@ mod import;
 mod init;
 mod interrupt;
 mod parts;
+mod present;
 mod review;
 mod screen;
 mod secret;

@@ -22,7 +22,8 @@ pub use mime::{Kind, Mime, UnknownMime};
 pub use name::clean_name;
 pub use picture::Picture;
 pub use prepare::{
-    Prepared, PreparedAudio, PreparedContent, PreparedImage, Wishes, prepare, thumbnail, thumbnails,
+    Pixels, Prepared, PreparedAudio, PreparedContent, PreparedImage, Wishes, pixels, prepare,
+    thumbnail, thumbnails,
 };
 pub use sniff::sniff;
 pub use sound::Sound;

@@ -17,7 +17,7 @@ use crate::limit;
 use crate::mime::Mime;
 
 pub(crate) use canonical::prepare;
-pub(crate) use show::thumbnails;
+pub(crate) use show::{pixels, thumbnails};
 
 /// Size of a picture as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,6 +71,17 @@ pub struct PreparedAudio {
     pub peaks: Vec<u8>,
 }
 
+/// Pixels in rows from the top, four bytes each: red, green, blue, opacity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pixels {
+    /// Pixels in a row.
+    pub width_px: u32,
+    /// Rows.
+    pub height_px: u32,
+    /// The bytes.
+    pub rgba: Vec<u8>,
+}
+
 /// Prepares an upload: checks it, strips its metadata, and makes it smaller where that is worth it.
 ///
 /// `bytes` is the whole file, as for [`inspect`].
@@ -107,6 +118,21 @@ pub fn thumbnails(bytes: &[u8], sides_px: &[u32]) -> Result<Vec<Vec<u8>>, MediaE
         .map(|side| (*side).clamp(1, limit::THUMBNAIL_SIDE_PX_MAX))
         .collect();
     picture::thumbnails(info.mime, bytes, &sides).map_err(|error| MediaError::Unusable {
+        name: info.name,
+        mime: info.mime,
+        reason: error.to_string(),
+    })
+}
+
+/// The pixels of a picture as a screen shows them, fitting a square of this side, upright and in sRGB: for a screen that draws
+/// pixels itself. An animation gives its first frame.
+///
+/// # Errors
+/// As [`thumbnail`].
+pub fn pixels(bytes: &[u8], side_px: u32) -> Result<Pixels, MediaError> {
+    let info = inspect(bytes, UNNAMED_PICTURE)?;
+    let side_px = side_px.clamp(1, limit::THUMBNAIL_SIDE_PX_MAX);
+    picture::pixels(info.mime, bytes, side_px).map_err(|error| MediaError::Unusable {
         name: info.name,
         mime: info.mime,
         reason: error.to_string(),

@@ -27,6 +27,7 @@ mod recovery;
 mod rooms;
 mod rude_device;
 mod rude_server;
+mod seen;
 mod set_aside;
 mod watching;
 mod wire;

@@ -23,6 +23,9 @@ pub(crate) enum CardCommand {
     Show {
         /// The card: its id, or the first letters of it
         card: String,
+        /// Draw its pictures and play its sounds
+        #[arg(long)]
+        open: bool,
     },
     /// Remove a card; `card restore` brings it back
     Remove {
@@ -73,11 +76,12 @@ pub(crate) struct EditArgs {
 pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
     match command {
         CardCommand::List { query } => list(desk, &query.join(" ")),
-        CardCommand::Show { card } => {
+        CardCommand::Show { card, open } => {
             let store = desk.open()?;
             let mut vault = store.lock()?;
             let card = find(&vault, &card)?;
             let missing = vault.note_viewed(card.id)?;
+            let files = [&card.front, &card.back].map(|side| face::files(&vault, side));
             drop(vault);
             desk.show(&card, |screen| face::card(screen, &card))?;
             if missing > 0 {
@@ -85,6 +89,13 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
                 desk.screen.note(format!(
                     "{media} not here yet; the next sync brings them first."
                 ));
+            }
+            if open && !desk.screen.is_json() {
+                let terminal = desk.terminal();
+                for (path, kind) in files.iter().flatten() {
+                    terminal.present(path, *kind);
+                }
+                terminal.hear_out();
             }
             Ok(())
         }

@@ -1,6 +1,9 @@
 //! How a card, a due day and a state look on a terminal. The JSON of the same things comes from the library as it is.
 
-use client::{CardShown, ItemShown};
+use std::path::PathBuf;
+
+use client::{CardShown, ItemShown, Vault};
+use media::Kind;
 
 use super::screen::Screen;
 use super::table::{clean, pairs, short};
@@ -58,6 +61,21 @@ pub(crate) fn side(items: &[ItemShown]) -> Vec<String> {
                 .collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// The files of a side's pictures and sounds that are here.
+pub(crate) fn files(vault: &Vault, items: &[ItemShown]) -> Vec<(PathBuf, Kind)> {
+    let file = |item: &ItemShown| {
+        let (blob, kind) = match item {
+            ItemShown::Image { blob, .. } => (blob, Kind::Image),
+            ItemShown::Audio { blob, .. } => (blob, Kind::Audio),
+            ItemShown::Text { .. } | ItemShown::Unknown { .. } => return None,
+        };
+        // The terminal may belong to a process that works in another folder.
+        let path = std::path::absolute(vault.blobs().path(blob)).ok()?;
+        path.is_file().then_some((path, kind))
+    };
+    items.iter().filter_map(file).collect()
 }
 
 /// A side in a few words, for a list.

@@ -19,13 +19,14 @@ use super::terminal::{Stream, text_line};
 const LINE_BYTES_MAX: usize = 4_096;
 
 /// What can be typed, for `?`, for the help and for the messages: one table.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 9] = [
     ("Enter, Space", "show the answer; then the same as 3"),
     ("1", "again: not known (Leitner: back to box 1)"),
     ("2", "hard"),
     ("3", "good"),
     ("4", "easy"),
     ("u", "undo: take the last answer back"),
+    ("r", "replay the sound"),
     ("q", "quit; every answer is saved already"),
     (
         "?",
@@ -100,6 +101,7 @@ enum Key {
     Undo,
     Quit,
     Help,
+    Replay,
     Unknown,
 }
 
@@ -135,6 +137,7 @@ impl Study<'_> {
             match key {
                 Key::Quit => return Ok(false),
                 Key::Help => help(self.screen),
+                Key::Replay => self.replay(if shown { &card.back } else { &card.front })?,
                 Key::Unknown => self
                     .screen
                     .warn("that is no key of this program; ? and Enter shows them"),
@@ -234,10 +237,11 @@ impl Study<'_> {
         let head = format!("{} - {}", clean(&card.deck_name), told_counts(counts));
         let head = self.screen.faint(&head);
         self.screen.line(head);
+        self.screen.terminal_ref().fall_silent();
         face::side(&card.front)
             .iter()
             .for_each(|line| self.screen.line(line));
-        Ok(())
+        self.present(&card.front)
     }
 
     fn back(&mut self, card: &CardShown) -> Outcome {
@@ -249,10 +253,31 @@ impl Study<'_> {
             });
         }
         self.screen.line("  --");
+        self.screen.terminal_ref().fall_silent();
         face::side(&card.back)
             .iter()
             .for_each(|line| self.screen.line(line));
+        self.present(&card.back)
+    }
+
+    /// Draws and plays what is here of a side, where a person sits at the terminal.
+    fn present(&self, side: &[ItemShown]) -> Outcome {
+        if self.typed {
+            let files = face::files(&*self.store.lock()?, side);
+            let terminal = self.screen.terminal_ref();
+            files
+                .iter()
+                .for_each(|(path, kind)| terminal.present(path, *kind));
+        }
         Ok(())
+    }
+
+    /// Plays the sounds of the side on screen once more.
+    fn replay(&self, side: &[ItemShown]) -> Outcome {
+        let is_sound = |item: &&ItemShown| matches!(item, ItemShown::Audio { .. });
+        let sounds: Vec<ItemShown> = side.iter().filter(is_sound).cloned().collect();
+        self.screen.terminal_ref().fall_silent();
+        self.present(&sounds)
     }
 }
 
@@ -269,6 +294,7 @@ fn key(line: &str) -> Key {
         "3" | "good" => Grade::Good,
         "4" | "easy" => Grade::Easy,
         "u" | "undo" => return Key::Undo,
+        "r" | "replay" => return Key::Replay,
         "q" | "quit" | "exit" => return Key::Quit,
         "?" | "h" | "help" => return Key::Help,
         _ => return Key::Unknown,

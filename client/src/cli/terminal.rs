@@ -3,11 +3,15 @@
 
 use std::fmt::Debug;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use media::Kind;
 use zeroize::Zeroizing;
 
 use super::failure::Outcome;
+use super::present::{self, Player};
 use super::{interrupt, unseen};
 
 /// Bytes of stdin that are taken at a time.
@@ -51,6 +55,15 @@ pub(crate) trait Terminal: Debug + Send + Sync {
 
     /// Sets what the next interrupt does instead of ending the process at once.
     fn on_interrupt(&self, stop: Stop);
+
+    /// Shows the picture or plays the sound in a file of the vault, where a person sits at the terminal.
+    fn present(&self, path: &Path, kind: Kind);
+
+    /// Waits until the sound that plays, if any, has been heard.
+    fn hear_out(&self);
+
+    /// Ends the sound that plays.
+    fn fall_silent(&self);
 
     /// Called whenever the vault is about to be used.
     ///
@@ -110,6 +123,8 @@ impl Read for Input<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct OwnTerminal {
     used: AtomicBool,
+    /// The sound that plays.
+    player: Mutex<Option<Player>>,
 }
 
 impl OwnTerminal {
@@ -180,6 +195,47 @@ impl Terminal for OwnTerminal {
 
     fn on_interrupt(&self, stop: Stop) {
         interrupt::on_next(stop);
+    }
+
+    fn present(&self, path: &Path, kind: Kind) {
+        if !self.is_terminal(Stream::Out) {
+            return;
+        }
+        self.note_use();
+        match kind {
+            Kind::Image => present::draw(path),
+            Kind::Audio => {
+                let mut playing = self.player.lock().unwrap_or_else(PoisonError::into_inner);
+                // One sound at a time; several of one card follow each other.
+                if let Some(player) = playing.take() {
+                    player.finish();
+                }
+                match present::play(path) {
+                    Ok(player) => *playing = Some(player),
+                    Err(why) => self.write_err(format!("{why}\n").as_bytes()),
+                }
+            }
+        }
+    }
+
+    fn fall_silent(&self) {
+        drop(
+            self.player
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
+    fn hear_out(&self) {
+        let player = self
+            .player
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(player) = player {
+            player.finish();
+        }
     }
 
     fn begin(&self) -> Outcome {

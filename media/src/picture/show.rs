@@ -12,6 +12,7 @@ use super::decode::{Decoded, decode};
 use super::{PictureError, outline};
 use crate::limit;
 use crate::mime::Mime;
+use crate::prepare::Pixels;
 
 /// Makes thumbnails that fit squares of these sides, as lossy WebP; a picture that is smaller stays as small as it is.
 pub(crate) fn thumbnails(
@@ -40,6 +41,17 @@ pub(crate) fn thumbnails(
         made.push(encode_webp(&thumbnail, limit::THUMBNAIL_QUALITY)?);
     }
     Ok(made)
+}
+
+/// The pixels of a picture that fit a square of this side.
+pub(crate) fn pixels(mime: Mime, bytes: &[u8], side_px: u32) -> Result<Pixels, PictureError> {
+    let outline = outline(mime, bytes)?;
+    let shown = show(decode(mime, bytes, &outline)?, outline.orientation, side_px)?;
+    Ok(Pixels {
+        width_px: shown.width(),
+        height_px: shown.height(),
+        rgba: shown.into_raw(),
+    })
 }
 
 /// Computes the placeholder of a picture that is shown: its ThumbHash.

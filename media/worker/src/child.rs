@@ -49,6 +49,16 @@ fn answer(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
             name,
             keep_original,
         } => media::prepare(&bytes, &name, Wishes { keep_original }).map(told),
+        Job::Thumbnail { side_px } => {
+            media::thumbnail(&bytes, side_px).map(|bytes| (Outcome::Thumbnail {}, bytes))
+        }
+        Job::Pixels { side_px } => media::pixels(&bytes, side_px).map(|pixels| {
+            let outcome = Outcome::Pixels {
+                width_px: pixels.width_px,
+                height_px: pixels.height_px,
+            };
+            (outcome, pixels.rgba)
+        }),
     };
     let (outcome, bytes) = done.unwrap_or_else(|refused| {
         let outcome = Outcome::Refused {

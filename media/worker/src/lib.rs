@@ -13,6 +13,7 @@ mod parent;
 mod wire;
 
 pub use child::serve;
+pub use media::Pixels;
 pub use parent::{Worker, WorkerError};
 
 /// The first argument under which a program calls [`serve`] and does nothing else.

@@ -8,7 +8,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use media::{Mime, Prepared, PreparedAudio, PreparedContent, PreparedImage, Wishes, clean_name};
+use media::{
+    Mime, Pixels, Prepared, PreparedAudio, PreparedContent, PreparedImage, Wishes, clean_name,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::WORD;
@@ -16,6 +18,9 @@ use crate::limit::{
     CHILD_PATIENCE, MESSAGE_CHARS_MAX, NOTES_MAX, PEAKS_MAX, RESULT_BYTES_MAX, THUMBHASH_BYTES_MAX,
 };
 use crate::wire::{self, Job, Outcome};
+
+/// What a message calls bytes that come without a name.
+const A_PICTURE: &str = "the picture";
 
 /// How to start a child.
 #[derive(Debug, Clone)]
@@ -105,6 +110,42 @@ impl Worker {
         };
         let (outcome, bytes) = self.run(&job, bytes, &name)?;
         believe(outcome, bytes).unwrap_or_else(|| Err(nonsense(name)))
+    }
+
+    /// `media::thumbnail` in a child.
+    ///
+    /// # Errors
+    /// The picture is refused, or ended its child.
+    pub fn thumbnail(&self, bytes: &[u8], side_px: u32) -> Result<Vec<u8>, WorkerError> {
+        match self.run(&Job::Thumbnail { side_px }, bytes, A_PICTURE)? {
+            (Outcome::Thumbnail {}, bytes) if media::sniff(&bytes) == Some(Mime::Webp) => Ok(bytes),
+            (Outcome::Refused { message, is_limit }, _) => Err(refused(&message, is_limit)),
+            _ => Err(nonsense(A_PICTURE.to_owned())),
+        }
+    }
+
+    /// `media::pixels` in a child.
+    ///
+    /// # Errors
+    /// The picture is refused, or ended its child.
+    pub fn pixels(&self, bytes: &[u8], side_px: u32) -> Result<Pixels, WorkerError> {
+        match self.run(&Job::Pixels { side_px }, bytes, A_PICTURE)? {
+            (
+                Outcome::Pixels {
+                    width_px,
+                    height_px,
+                },
+                rgba,
+            ) if rgba.len() as u64 == 4 * u64::from(width_px) * u64::from(height_px) => {
+                Ok(Pixels {
+                    width_px,
+                    height_px,
+                    rgba,
+                })
+            }
+            (Outcome::Refused { message, is_limit }, _) => Err(refused(&message, is_limit)),
+            _ => Err(nonsense(A_PICTURE.to_owned())),
+        }
     }
 
     fn run(&self, job: &Job, bytes: &[u8], name: &str) -> Result<(Outcome, Vec<u8>), WorkerError> {
@@ -244,6 +285,7 @@ fn believe(outcome: Outcome, bytes: Vec<u8>) -> Option<Result<Prepared, WorkerEr
             };
             (mime, name, notes, PreparedContent::Audio(audio))
         }
+        Outcome::Thumbnail {} | Outcome::Pixels { .. } => return None,
         Outcome::Refused { message, is_limit } => {
             return Some(Err(refused(&message, is_limit)));
         }

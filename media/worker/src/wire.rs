@@ -12,6 +12,8 @@ use crate::limit::HEADER_BYTES_MAX;
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Job {
     Prepare { name: String, keep_original: bool },
+    Thumbnail { side_px: u32 },
+    Pixels { side_px: u32 },
 }
 
 /// What came of it.
@@ -35,6 +37,11 @@ pub(crate) enum Outcome {
         lufs: Option<f64>,
         gain_db: f64,
         peaks: Vec<u8>,
+    },
+    Thumbnail {},
+    Pixels {
+        width_px: u32,
+        height_px: u32,
     },
     Refused {
         message: String,

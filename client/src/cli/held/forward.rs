@@ -1,12 +1,15 @@
 //! A command that is carried out by the process that has the vault, in the process where it was typed: hands over the words
 //! and the surroundings, prints what comes, reads what is asked for, and ends with the exit code it is told.
 
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use media::Kind;
 use minicbor::bytes::ByteVec;
 use zeroize::Zeroizing;
 
@@ -116,6 +119,10 @@ impl Caller {
                     self.read(move |terminal| terminal.read_unseen(&prompt));
                 }
                 FromHolder::Orderly => self.tell_interrupts(),
+                FromHolder::Draw(path) => self.terminal.present(&local(path), Kind::Image),
+                FromHolder::Play(path) => self.terminal.present(&local(path), Kind::Audio),
+                FromHolder::HearOut => self.terminal.hear_out(),
+                FromHolder::FallSilent => self.terminal.fall_silent(),
                 FromHolder::End(code) => return Ok(Some(code)),
             }
         }
@@ -151,6 +158,11 @@ impl Caller {
             sender.send(&FromCaller::Interrupt).ok();
         }));
     }
+}
+
+/// A file as the process that has the vault names it: both are on one machine.
+fn local(path: ByteVec) -> PathBuf {
+    PathBuf::from(OsString::from_vec(path.into()))
 }
 
 fn other_version(version: &str) -> Failure {

@@ -97,6 +97,18 @@ pub(super) enum FromHolder {
     /// The command has ended with this exit code.
     #[n(9)]
     End(#[n(0)] u8),
+    /// Show the picture in this file.
+    #[n(10)]
+    Draw(#[n(0)] ByteVec),
+    /// Play the sound in this file.
+    #[n(11)]
+    Play(#[n(0)] ByteVec),
+    /// Wait until the sound has been heard.
+    #[n(12)]
+    HearOut,
+    /// End the sound.
+    #[n(13)]
+    FallSilent,
 }
 
 /// The sending half of a connection; frames of several threads do not mix.

@@ -4,15 +4,17 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use client::SharedVault;
+use media::Kind;
+use minicbor::bytes::ByteVec;
 use zeroize::Zeroizing;
 
 use super::frame::{self, Ask, AskVersion, FromCaller, FromHolder, Sender, VERSION};
@@ -123,7 +125,7 @@ fn carry_out(
         may_colour: ask.may_colour,
         terminals: ask.terminals,
     };
-    let path = |bytes: minicbor::bytes::ByteVec| PathBuf::from(OsString::from_vec(bytes.into()));
+    let path = |bytes: ByteVec| PathBuf::from(OsString::from_vec(bytes.into()));
     let place = Place {
         home: path(ask.home),
         folder: ask.folder.map(path),
@@ -258,6 +260,24 @@ impl Terminal for GuestTerminal {
         if self.line.sender.send(&FromHolder::Orderly).is_err() || self.has_ended() {
             self.line.stop();
         }
+    }
+
+    fn present(&self, path: &Path, kind: Kind) {
+        let path = ByteVec::from(path.as_os_str().as_bytes().to_vec());
+        let wanted = match kind {
+            Kind::Image => FromHolder::Draw(path),
+            Kind::Audio => FromHolder::Play(path),
+        };
+        // A caller that is gone is noticed at the next thing that counts.
+        self.line.sender.send(&wanted).ok();
+    }
+
+    fn hear_out(&self) {
+        self.line.sender.send(&FromHolder::HearOut).ok();
+    }
+
+    fn fall_silent(&self) {
+        self.line.sender.send(&FromHolder::FallSilent).ok();
     }
 
     fn begin(&self) -> Outcome {
