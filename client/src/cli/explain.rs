@@ -7,6 +7,7 @@ use std::path::Path;
 use client::account::{AccountError, AddressError, TokenError};
 use client::sync::SyncError;
 use client::{MediaFileError, QueryError, TlsError, VaultError, VaultErrorKind};
+use media_worker::WorkerError;
 
 use storage::{LockError, StoreError};
 
@@ -99,8 +100,12 @@ impl From<MediaFileError> for Failure {
             _ if error.is_limit() => {
                 Failure::new(Kind::Limit, whole(&error)).hint("use a smaller file")
             }
-            MediaFileError::Read { .. } => Failure::failed(whole(&error)),
-            _ => Failure::usage(whole(&error))
+            MediaFileError::Read { .. } | MediaFileError::Refused(WorkerError::Start(_)) => {
+                Failure::failed(whole(&error))
+            }
+            // What is wrong and what to do is in the refusal.
+            MediaFileError::Refused(_) => Failure::usage(whole(&error)),
+            MediaFileError::OtherKind { .. } => Failure::usage(whole(&error))
                 .hint("pictures: JPEG, PNG, WebP, GIF; sounds: MP3, WAV, OGG, M4A"),
         }
     }
