@@ -90,6 +90,47 @@ pub const AUDIO_ERRORS_MIN: u64 = 2;
 /// Share of broken packets, in percent, above which a sound counts as damaged.
 pub const AUDIO_ERRORS_PERCENT_MAX: u64 = 1;
 
+/// How loud every sound is made, in LUFS: what podcasts are levelled to, and near the loudest that speech reaches
+/// without a limiter at work.
+pub const LOUDNESS_LUFS: f64 = -16.0;
+
+/// How far from it a sound may be and still pass for level, in LU: a difference that is not heard.
+pub const LOUDNESS_TOLERANCE_LU: f64 = 1.0;
+
+/// How far from it an MP3 may come out before it is made once more with another gain, in LU.
+pub const LOUDNESS_AGAIN_LU: f64 = 0.5;
+
+/// Highest true peak of what is made, in dBTP (EBU R128 s1): a player's converter must not clip between the samples.
+pub const TRUE_PEAK_DBTP: f64 = -1.5;
+
+/// How much higher than what went into it an MP3's peaks may come out, in dB.
+pub const MP3_OVERSHOOT_DB: f64 = 0.5;
+
+/// Most that the limiter takes off a peak, in dB: more is heard as pumping. A sound with higher peaks stays quieter.
+pub const LIMITER_DB_MAX: f64 = 9.0;
+
+/// Most that is added to a quiet sound, in dB: beyond it only noise is lifted.
+pub const GAIN_DB_MAX: f64 = 40.0;
+
+/// Energy of the difference of two channels, as a part of that of their sum, below which they are one (-50 dB).
+pub const SIDE_ENERGY_RATIO_MAX: f64 = 1e-5;
+
+/// Highest bit rate of an MP3 with one channel that is not made again, in kbit/s.
+pub const MP3_KEPT_MONO_KBIT_MAX: u64 = 128;
+
+/// Highest bit rate of an MP3 with two channels that is not made again, in kbit/s.
+pub const MP3_KEPT_STEREO_KBIT_MAX: u64 = 192;
+
+/// Most frames an encoder adds at both ends of an MP3 together: two fields of 12 bits and the decoder's own delay. What
+/// a header takes off beyond that, it takes from the sound.
+pub const MP3_PADDING_FRAMES_MAX: u64 = 2 * 4_095 + 529;
+
+/// How many frames longer or shorter a sound may be after its rate was converted.
+pub const MP3_FRAMES_SLACK: u64 = 2;
+
+/// Peaks of a wave: as many as a page draws side by side.
+pub const AUDIO_PEAKS: usize = 200;
+
 const _: () = assert!(IMAGE_BYTES_MAX <= UPLOAD_BYTES_MAX);
 const _: () = assert!(AUDIO_BYTES_MAX <= UPLOAD_BYTES_MAX);
 const _: () = assert!(DECODED_BYTES_MAX <= DECODING_BYTES_MAX);

@@ -9,7 +9,7 @@ use crate::limit;
 use crate::mime::Mime;
 use crate::name::with_extension;
 use crate::picture;
-use crate::sound::Sound;
+use crate::sound;
 
 /// What a message calls bytes that came without a name.
 const UNNAMED_PICTURE: &str = "the picture";
@@ -17,7 +17,8 @@ const UNNAMED_PICTURE: &str = "the picture";
 /// What a person may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
-    /// Keep the upload's own pixels and samples, however large they are. Metadata goes nevertheless.
+    /// Keep the upload's own pixels and samples, however large or loud they are. Metadata goes nevertheless, but
+    /// for that of a WAV, OGG or M4A.
     pub keep_original: bool,
 }
 
@@ -63,11 +64,11 @@ pub struct PreparedImage {
 pub struct PreparedAudio {
     /// Duration in milliseconds.
     pub duration_ms: u64,
-    /// Integrated loudness of the upload in LUFS (EBU R128), where it could be measured.
+    /// Integrated loudness of what is stored in LUFS (EBU R128); none for silence.
     pub lufs: Option<f64>,
-    /// Gain in decibels that a player should add to what is stored.
+    /// Gain in decibels that a player should add to what is stored; 0 where it is level already.
     pub gain_db: f64,
-    /// Peaks of the waveform, 200 of them from the beginning to the end, 255 being full scale; empty where not computed.
+    /// Peaks of the waveform as it is to be heard, 200 of them from the beginning to the end, 255 being full scale.
     pub peaks: Vec<u8>,
 }
 
@@ -92,7 +93,7 @@ pub fn prepare(bytes: &[u8], file_name: &str, wishes: Wishes) -> Result<Prepared
     let info = inspect(bytes, file_name)?;
     match info.content {
         Content::Image(_) => prepare_picture(bytes, info, wishes),
-        Content::Audio(sound) => Ok(prepare_sound(bytes, info, sound)),
+        Content::Audio(_) => prepare_sound(bytes, info, wishes),
     }
 }
 
@@ -157,17 +158,20 @@ fn prepare_picture(bytes: &[u8], info: MediaInfo, wishes: Wishes) -> Result<Prep
     }
 }
 
-fn prepare_sound(bytes: &[u8], info: MediaInfo, sound: Sound) -> Prepared {
-    Prepared {
-        bytes: bytes.to_vec(),
-        mime: info.mime,
-        name: info.name,
-        content: PreparedContent::Audio(PreparedAudio {
-            duration_ms: u64::from(sound.duration_ms),
-            lufs: None,
-            gain_db: 0.0,
-            peaks: Vec::new(),
+fn prepare_sound(bytes: &[u8], info: MediaInfo, wishes: Wishes) -> Result<Prepared, MediaError> {
+    let MediaInfo { mime, name, .. } = info;
+    match sound::ready(mime, bytes, wishes) {
+        Ok(made) => Ok(Prepared {
+            name: with_extension(name, made.mime),
+            bytes: made.bytes,
+            mime: made.mime,
+            content: PreparedContent::Audio(made.audio),
+            notes: made.notes,
         }),
-        notes: Vec::new(),
+        Err(error) => Err(MediaError::Unusable {
+            name,
+            mime,
+            reason: error.to_string(),
+        }),
     }
 }

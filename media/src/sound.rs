@@ -1,7 +1,24 @@
 //! Duration of a sound by walking its packets: what a header claims about the length is never believed.
 //!
-//! symphonia takes the container apart under `catch_unwind`; no packet is decoded. The reader is chosen by the type
+//! symphonia takes the container apart under `catch_unwind`; no packet is decoded here. The reader is chosen by the type
 //! that [`crate::sniff`] found: symphonia's own probe scans past leading junk and would accept a web page.
+//!
+//! The files below decode it, as a stream: `decode` (with `opus` and `stereo`) gives samples, `loudness` and `wave`
+//! measure them, `limiter` and `lame` make them an MP3 (`convert`), `tags` strips one, `ready` puts them in order.
+
+#[cfg(feature = "mp3")]
+mod convert;
+mod decode;
+#[cfg(feature = "mp3")]
+mod lame;
+#[cfg(feature = "mp3")]
+mod limiter;
+mod loudness;
+mod opus;
+mod ready;
+mod stereo;
+mod tags;
+mod wave;
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +33,8 @@ use symphonia::default::formats::{IsoMp4Reader, MpaReader, OggReader, WavReader}
 use crate::limit;
 use crate::mime::Mime;
 use crate::reader::Reader;
+
+pub(crate) use ready::ready;
 
 /// Length and shape of a sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
