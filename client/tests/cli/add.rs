@@ -38,7 +38,8 @@ fn items_keep_their_order_and_descriptions() {
     let card = added["card"].as_str().unwrap();
     let shown = world.json(&["card", "show", card]);
     let flag_hash = blake3::hash(&png()).to_string();
-    let voice_hash = blake3::hash(&wav()).to_string();
+    let voice = media::prepare(&wav(), "lima.wav", media::Wishes::default()).unwrap();
+    let voice_hash = blake3::hash(&voice.bytes).to_string();
     let image = json!({
         "type": "image", "blob": flag_hash, "mime": "image/png", "bytes": png().len(), "width_px": 3, "height_px": 2,
         "alt": "Flag of Peru",
@@ -50,7 +51,7 @@ fn items_keep_their_order_and_descriptions() {
         front.as_array().unwrap()[..2]
     );
     let audio = json!({
-        "type": "audio", "blob": voice_hash, "mime": "audio/wav", "bytes": wav().len(), "duration_ms": 500,
+        "type": "audio", "blob": voice_hash, "mime": "audio/mpeg", "bytes": voice.bytes.len(), "duration_ms": 500,
         "alt": "Lima, spoken",
     });
     assert_eq!(
