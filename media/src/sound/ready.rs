@@ -53,9 +53,13 @@ fn is_fine(mime: Mime, bytes: &[u8], measured: &Measured) -> bool {
     };
     let bits = u64::try_from(strip(bytes).len()).unwrap_or(u64::MAX) * 8;
     mime == Mime::Mp3
-        && (lufs - limit::LOUDNESS_LUFS).abs() <= limit::LOUDNESS_TOLERANCE_LU
+        && is_level(lufs)
         // Bits in a millisecond are kilobits in a second.
         && bits <= kbit_max * (measured.duration_ms() + 1)
+}
+
+fn is_level(lufs: f64) -> bool {
+    (lufs - limit::LOUDNESS_LUFS).abs() <= limit::LOUDNESS_TOLERANCE_LU
 }
 
 /// The upload as it came, an MP3 without its tags.
@@ -70,6 +74,7 @@ fn kept(mime: Mime, bytes: &[u8], measured: &Measured, mut notes: Vec<String>) -
         );
     }
     let gain_db = match measured.lufs {
+        Some(lufs) if is_level(lufs) => 0.0,
         // A player has no limiter.
         Some(lufs) => {
             let room_db = limit::TRUE_PEAK_DBTP - decibels(measured.true_peak);
