@@ -42,6 +42,10 @@ crash rounds="200":
 mutate inputs="100000" seed="1":
     cargo run --locked --release -p fuzzing --bin mutate -- {{inputs}} {{seed}}
 
+# Damaged pictures and sounds through their preparation, in processes of their own: so many of each type, all types or those named
+fuzz-media per_type="2000" seed="1" *types:
+    cargo run --locked --release -p fuzzing --bin fuzz-media -- {{per_type}} {{seed}} {{types}}
+
 # Devices that stay connected, with edits and cuts: what grows?
 soak minutes="10":
     cargo build --release --locked -p client -p server --bins
