@@ -14,6 +14,7 @@ mod held;
 mod import;
 mod init;
 mod interrupt;
+mod media;
 mod parts;
 mod present;
 mod review;
@@ -105,6 +106,9 @@ enum Command {
     Status,
     /// Check every document, card, event and blob on the disk
     Verify(verify::VerifyArgs),
+    /// List and show pictures and sounds, and which cards name them
+    #[command(subcommand)]
+    Media(media::MediaCommand),
     /// Make cards of the rows of a text file
     Import(import::ImportArgs),
 }
@@ -170,6 +174,7 @@ fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
         Command::Sync(args) => sync::run(desk, args),
         Command::Status => status::run(desk),
         Command::Verify(args) => verify::run(desk, args),
+        Command::Media(command) => media::run(desk, command),
         Command::Import(args) => import::run(desk, args),
     }
 }

@@ -25,9 +25,9 @@ pub use shared::{SharedVault, SyncClaim, VaultTurn};
 pub use study::StudySession;
 pub use tls::{TlsError, client_config};
 pub use vault::{
-    Answer, BlobNotTaken, CardEdit, CardPage, CardShown, ConflictShown, DayTold, DeckSummary,
-    EventTold, Hold, ImportReport, ItemShown, Joining, MediaFile, MediaFileError, MediaWish,
-    NewCard, NewItem, NewMedia, Query, QueryError, Repaired, Reviewed, SetAsideShown, SkippedRow,
-    Status, StudyCounts, StudySummary, Undone, Vault, VaultError, VaultErrorKind, VaultResult,
-    VerifyReport, Why,
+    Answer, BlobInFull, BlobNotTaken, BlobShown, CardEdit, CardPage, CardShown, ConflictShown,
+    DayTold, DeckSummary, EventTold, Hold, ImportReport, ItemShown, Joining, MediaFile,
+    MediaFileError, MediaWish, NewCard, NewItem, NewMedia, Query, QueryError, Repaired, Reviewed,
+    SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, Vault, VaultError,
+    VaultErrorKind, VaultResult, VerifyReport, Why,
 };

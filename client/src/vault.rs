@@ -13,6 +13,7 @@ mod error;
 mod input;
 mod join;
 mod lookup;
+mod media_shown;
 mod new_media;
 mod query;
 mod rebuild;
@@ -40,6 +41,7 @@ use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 pub use error::{VaultError, VaultErrorKind, VaultResult};
 pub use input::{Answer, CardEdit, NewCard, NewItem};
 pub use join::Joining;
+pub use media_shown::{BlobInFull, BlobShown};
 pub use new_media::{MediaFile, MediaFileError, NewMedia};
 pub use query::{Query, QueryError};
 pub use view::{

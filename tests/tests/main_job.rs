@@ -415,7 +415,6 @@ fn large_pictures_and_long_sounds_arrive_whole() {
             "x",
             option,
             file.to_str().unwrap(),
-            "--keep-original",
             "--alt",
             "noise",
             "--back",

@@ -15,6 +15,15 @@ pub(crate) fn no_card(wanted: &str) -> VaultError {
     }
 }
 
+/// The error of a picture or sound that is not there.
+pub(crate) fn no_media(wanted: &str) -> VaultError {
+    VaultError::NotFound {
+        what: "picture or sound",
+        wanted: wanted.to_owned(),
+        list: "memoryvault media list",
+    }
+}
+
 /// The error of a deck that is not there.
 pub(crate) fn no_deck(wanted: &str) -> VaultError {
     VaultError::NotFound {
@@ -99,7 +108,7 @@ impl Vault {
 }
 
 /// The only one, or that there are several; none where there is none.
-fn one<T: Copy + ToString>(
+pub(crate) fn one<T: Copy + ToString>(
     what: &'static str,
     wanted: &str,
     found: &[T],

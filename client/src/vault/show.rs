@@ -135,7 +135,8 @@ pub(crate) fn show_conflict(conflict: &Conflict, deck: DeckId) -> ConflictShown 
     }
 }
 
-fn show_item(stored: &str) -> ItemShown {
+/// An item as it is shown.
+pub(crate) fn show_item(stored: &str) -> ItemShown {
     match Item::parse(stored) {
         Item::Text(item) => ItemShown::Text { text: item.text },
         Item::Image(item) => ItemShown::Image {
