@@ -4,6 +4,7 @@
 //! blob's name appears only after its bytes are checked and on the disk, so whoever sees the name may refer to it. Usable from many
 //! threads; twice the same put is once. Quotas and who may see what are the caller's.
 
+mod erase;
 mod part;
 
 use std::fs::{self, File, Permissions};
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 
 use domain::BlobHash;
 
+pub use erase::Erased;
 pub use part::BlobPart;
 
 use crate::durable;
@@ -336,10 +338,10 @@ impl BlobStore {
     /// # Errors
     /// [`BlobError::Missing`].
     pub fn quarantine(&self, hash: &BlobHash) -> Result<PathBuf, BlobError> {
-        let dir = self.dir.join("quarantine");
+        let dir = self.quarantine_dir();
         durable::create_dir(&dir).map_err(BlobError::io("create", &dir))?;
         let from = self.path(hash);
-        let to = dir.join(hash.to_string());
+        let to = self.quarantine_path(hash);
         match fs::rename(&from, &to) {
             Ok(()) => Ok(to),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(BlobError::Missing(*hash)),
@@ -416,12 +418,24 @@ impl BlobStore {
         let now = SystemTime::now();
         for entry in fs::read_dir(self.tmp())? {
             let entry = entry?;
+            if erase::is_gone(&entry.path()) {
+                erase::finish(&entry.path())?;
+                continue;
+            }
             let old = entry.metadata()?.modified()?;
             if now.duration_since(old).is_ok_and(|age| age > PART_AGE_MAX) {
                 durable::remove(&entry.path())?;
             }
         }
         Ok(())
+    }
+
+    fn quarantine_dir(&self) -> PathBuf {
+        self.dir.join("quarantine")
+    }
+
+    fn quarantine_path(&self, hash: &BlobHash) -> PathBuf {
+        self.quarantine_dir().join(hash.to_string())
     }
 
     fn tmp(&self) -> PathBuf {

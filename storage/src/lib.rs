@@ -16,7 +16,7 @@ pub mod limit;
 mod lock;
 mod pack;
 
-pub use blobs::{BlobError, BlobPart, BlobPut, BlobStore};
+pub use blobs::{BlobError, BlobPart, BlobPut, BlobStore, Erased};
 pub use documents::{
     Arrival, ClientScan, DERIVED, OutboxItem, Received, RepairReport, SchemaCheck, ServerKey,
     SetAside, StoreError, StoreOptions, VaultStore, VerifyReport, Writer,
