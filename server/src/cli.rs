@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin::{Command as AdminCommand, QuotaChange};
-use crate::config::{Config, Registration, TlsFiles};
+use crate::config::{self, Config, Registration, TlsFiles};
 use crate::limit;
 
 /// Hosts MemoryVault for yourself and others: accounts, sync, pictures and sounds.
@@ -46,6 +46,9 @@ pub struct Cli {
     /// Bytes of pictures and sounds an account may keep, unless it has a quota of its own
     #[arg(long, global = true, env = "MEMORYVAULT_QUOTA_BYTES", value_name = "N", default_value_t = limit::QUOTA_BYTES_DEFAULT)]
     pub quota_bytes: u64,
+    /// Days for which a picture or sound is kept that no device names any more
+    #[arg(long, global = true, env = "MEMORYVAULT_UNUSED_DAYS", value_name = "N", default_value_t = limit::UNUSED_GRACE_DAYS_DEFAULT, value_parser = clap::value_parser!(u32).range(..=i64::from(limit::UNUSED_GRACE_DAYS_MAX)))]
+    pub unused_days: u32,
     /// Certificate chain (PEM); the server then speaks https
     #[arg(
         long,
@@ -125,6 +128,7 @@ impl Cli {
             data: self.data.clone(),
             registration: self.registration,
             quota_bytes: self.quota_bytes,
+            unused_grace: config::days(self.unused_days),
             tls: self.tls(),
         }
     }

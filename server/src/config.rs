@@ -1,6 +1,7 @@
 //! What the person who hosts the server decides. Parsed by `cli`, read by `run` and the tests.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::limit;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub registration: Registration,
     /// Blob quota of an account that has none of its own, in bytes.
     pub quota_bytes: u64,
+    /// How long a blob that no device names any more is kept.
+    pub unused_grace: Duration,
     /// TLS, when this process ends it itself.
     pub tls: Option<TlsFiles>,
 }
@@ -43,7 +46,13 @@ impl Config {
             data: data.into(),
             registration: Registration::Open,
             quota_bytes: limit::QUOTA_BYTES_DEFAULT,
+            unused_grace: days(limit::UNUSED_GRACE_DAYS_DEFAULT),
             tls: None,
         }
     }
+}
+
+/// So many days.
+pub(crate) fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 3600)
 }

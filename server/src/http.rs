@@ -6,6 +6,7 @@ mod devices;
 pub(crate) mod error;
 mod json;
 mod sessions;
+mod unused;
 
 use axum::Router;
 use axum::extract::State;
@@ -24,6 +25,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/sessions", post(sessions::log_in))
         .route("/v1/devices", get(devices::list))
         .route("/v1/devices/{id}", delete(devices::remove))
+        .route("/v1/blobs/unused", post(unused::report))
         .route("/v1/usage", get(accounts::usage))
         .route("/v1/sync", get(crate::sync::open))
         .fallback(async || HttpError::NotFound)

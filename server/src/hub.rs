@@ -25,6 +25,11 @@ use relay::Relays;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionId(u64);
 
+impl SessionId {
+    /// Stands for the server's own work where a session is named. Sessions count from 1.
+    pub(crate) const UPKEEP: Self = Self(0);
+}
+
 /// News for one session since it last looked.
 #[derive(Debug, Default)]
 pub(crate) struct Mail {
@@ -162,6 +167,15 @@ impl Hub {
             let table = lock(&table);
             let sessions = table.sessions.values();
             sessions.for_each(|session| session.mailbox.put(|mail| mail.quota = Some(quota)));
+        }
+    }
+
+    /// Tells every session of an account what nobody has in hand any more.
+    pub(crate) fn blobs_free(&self, account: AccountId, hashes: &[BlobHash]) {
+        if let Some(table) = self.table(account) {
+            let table = lock(&table);
+            let sessions = table.sessions.values();
+            sessions.for_each(|session| session.mailbox.put(|mail| mail.free.extend(hashes)));
         }
     }
 

@@ -44,6 +44,22 @@ pub const PACKS_PER_CLASS_MAX: usize = 4;
 /// How long a pack that was merged away stays readable for sessions that were told of it.
 pub const PACK_GRACE: Duration = Duration::from_secs(600);
 
+/// Default for how long a blob that no device names any more is kept: a device that was away for a month may still name it.
+pub const UNUSED_GRACE_DAYS_DEFAULT: u32 = 30;
+
+/// Longest that may be asked for: a hundred years.
+pub const UNUSED_GRACE_DAYS_MAX: u32 = 36_500;
+
+/// Blobs that one report of unused blobs names, and notes that one answer holds.
+pub const UNUSED_A_PAGE: usize = 1_000;
+
+/// Bytes of such a report: 67 for each hash, with room.
+pub const UNUSED_BODY_BYTES_MAX: usize = 128 << 10;
+
+/// Notes about unused blobs that an account keeps; beyond, the oldest goes. A device that was away for more of them still
+/// brings back what others ask for.
+pub const UNUSED_NOTES_MAX: u64 = 100_000;
+
 /// How long a part of a blob waits for its device to come back before its reservation is released.
 pub const PART_GRACE: Duration = Duration::from_secs(24 * 3600);
 

@@ -170,7 +170,7 @@ fn open(config: Config) -> Result<Opened, RunError> {
         source: Box::new(source),
     })?;
     let passwords = Passwords::new().map_err(|error| RunError::Setup(error.to_string()))?;
-    let service = Service::new(store, passwords, config.registration);
+    let service = Service::new(store, passwords, config.registration, config.unused_grace);
     Ok((service, tls, path, lock))
 }
 
@@ -223,6 +223,21 @@ async fn upkeep(service: Arc<Service>, tls: Option<Tls>, mut stop: Stop) {
             .await;
         if let Err(error) = swept {
             tracing::warn!(cause = %Chain(&error), "old packs were not removed");
+        }
+        let grace = service.unused_grace;
+        let dropped = service
+            .disk(Lane::Blobs.ours(), move |store| {
+                store.drop_unused(grace, wall_ms())
+            })
+            .await;
+        let told = async {
+            for (account, gone) in dropped? {
+                service.tell_gone(account, gone).await?;
+            }
+            Ok::<_, DiskError>(())
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(cause = %Chain(&error), "unused blobs were not removed");
         }
         let Some(tls) = tls.clone() else { continue };
         match tokio::task::spawn_blocking(move || tls.reload()).await {

@@ -1,6 +1,9 @@
 //! What requests, sessions and the administrator work on: the store, the hub and the pools in front of them.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use domain::BlobHash;
 
 use crate::auth::password::Passwords;
 use crate::auth::rate::Rates;
@@ -21,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) passwords: Passwords,
     pub(crate) rates: Rates,
     pub(crate) registration: Registration,
+    /// How long a blob that no device names any more is kept.
+    pub(crate) unused_grace: Duration,
     disk: FairPool,
     blobs: FairPool,
 }
@@ -83,16 +88,39 @@ fn bounds(workers: usize) -> Bounds {
 }
 
 impl Service {
-    pub(crate) fn new(store: Store, passwords: Passwords, registration: Registration) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        passwords: Passwords,
+        registration: Registration,
+        unused_grace: Duration,
+    ) -> Self {
         Self {
             store: Arc::new(store),
             hub: Hub::default(),
             passwords,
             rates: Rates::default(),
             registration,
+            unused_grace,
             disk: FairPool::new("disk", bounds(limit::DISK_JOBS_AT_ONCE)),
             blobs: FairPool::new("blob", bounds(limit::BLOB_JOBS_AT_ONCE)),
         }
+    }
+
+    /// Tells the account's sessions that blobs have gone: there is more room, and who offered one of them meanwhile asks again.
+    pub(crate) async fn tell_gone(
+        &self,
+        account: AccountId,
+        gone: Vec<BlobHash>,
+    ) -> Result<(), DiskError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let quota = self
+            .disk(Lane::Blobs.of(account), move |store| store.quota(account))
+            .await?;
+        self.hub.quota(account, quota);
+        self.hub.blobs_free(account, &gone);
+        Ok(())
     }
 
     /// Runs a job of the store off the reactor.

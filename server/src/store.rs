@@ -17,6 +17,7 @@ mod removal;
 mod row;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unused;
 mod uploads;
 
 use std::collections::BTreeMap;

@@ -36,7 +36,7 @@ pub(super) struct BlobRow {
     pub(super) bytes: u64,
     pub(super) mime: String,
     pub(super) stored_at_ms: u64,
-    /// Since when no device has named it. It may go 30 days later, and only while that still holds.
+    /// Since when no device names it; 0: it is to go at once. It goes after a grace, and only while that still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unreferenced_since_ms: Option<u64>,
 }
@@ -53,21 +53,30 @@ pub(super) struct Reservation {
 }
 
 impl Store {
-    /// Which of these blobs are here.
+    /// Which of these blobs are here. Whoever asks for one names it.
     pub(crate) fn find_blobs(
         &self,
         account: AccountId,
         hashes: Vec<BlobHash>,
     ) -> Result<Vec<Found>, StoreError> {
         let view = self.kv.view();
-        let found = |hash| {
+        let mut named_again = Vec::new();
+        let mut found = Vec::with_capacity(hashes.len());
+        for hash in hashes {
             let row = blob_row(&view, account, hash)?;
-            Ok(Found {
-                hash,
-                bytes: row.map(|row| row.bytes),
-            })
-        };
-        hashes.into_iter().map(found).collect()
+            if row
+                .as_ref()
+                .is_some_and(|row| row.unreferenced_since_ms.is_some())
+            {
+                named_again.push(hash);
+            }
+            let bytes = row.map(|row| row.bytes);
+            found.push(Found { hash, bytes });
+        }
+        if !named_again.is_empty() {
+            self.clear_unused(account, named_again)?;
+        }
+        Ok(found)
     }
 
     /// A piece of a blob, exactly as long as asked for.

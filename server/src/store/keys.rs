@@ -20,6 +20,9 @@
 //! | `a/` account `Q` | bytes of blobs used and reserved |
 //! | `a/` account `B` blob | a stored blob, JSON |
 //! | `a/` account `R` blob | a reservation for a blob that is on its way, JSON |
+//! | `a/` account `N` | number of the last note about an unused blob |
+//! | `a/` account `U` number | a note: a blob that a device said is unused, JSON |
+//! | `a/` account `W` since-ms blob | a blob that will go unless somebody names it |
 
 use domain::{ActorId, BlobHash, ChangeHash, DeviceId, DocId};
 use sync_protocol::PackHash;
@@ -52,6 +55,14 @@ pub(super) fn leaving(account: AccountId) -> Vec<u8> {
 /// The last `N` bytes of a key.
 pub(super) fn tail<const N: usize>(key: &[u8]) -> Option<[u8; N]> {
     key.last_chunk::<N>().copied()
+}
+
+/// Reads back a key of [`Keys::condemned`].
+pub(super) fn condemned(key: &[u8]) -> Option<(u64, BlobHash)> {
+    let tail = tail::<40>(key)?;
+    let (since_ms, hash) = tail.split_first_chunk::<8>()?;
+    let hash = BlobHash::from_bytes(hash.try_into().ok()?);
+    Some((u64::from_be_bytes(*since_ms), hash))
 }
 
 impl Keys {
@@ -145,6 +156,26 @@ impl Keys {
 
     pub(super) fn blob(self, hash: BlobHash) -> Vec<u8> {
         self.key(b'B', &[hash.as_bytes()])
+    }
+
+    pub(super) fn notes_head(self) -> Vec<u8> {
+        self.key(b'N', &[])
+    }
+
+    pub(super) fn notes(self) -> Vec<u8> {
+        self.key(b'U', &[])
+    }
+
+    pub(super) fn note(self, number: u64) -> Vec<u8> {
+        self.key(b'U', &[&number.to_be_bytes()])
+    }
+
+    pub(super) fn condemned_all(self) -> Vec<u8> {
+        self.key(b'W', &[])
+    }
+
+    pub(super) fn condemned(self, since_ms: u64, hash: BlobHash) -> Vec<u8> {
+        self.key(b'W', &[&since_ms.to_be_bytes(), hash.as_bytes()])
     }
 
     pub(super) fn reservations(self) -> Vec<u8> {

@@ -4,6 +4,7 @@ mod devices;
 mod log;
 mod packs;
 mod quota;
+mod unused;
 
 use automerge::transaction::Transactable;
 use automerge::{ActorId as Actor, Automerge, ROOT};

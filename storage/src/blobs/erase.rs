@@ -35,7 +35,7 @@ const WRITES_IN_PLACE: [u64; 5] = [
 /// Ending of a file that has lost its name.
 const GONE: &str = ".gone";
 /// Zeros written at once.
-const PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
+static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
 
 impl BlobStore {
     /// Removes a blob, what has arrived of it and what was put aside of it, for good where the file system allows that. The caller has made
@@ -88,7 +88,9 @@ fn overwrite(gone: &Path) -> io::Result<Erased> {
     }
     let mut left = file.metadata()?.len();
     while left > 0 {
-        let len = usize::try_from(left).unwrap_or(PIECE.len()).min(PIECE.len());
+        let len = usize::try_from(left)
+            .unwrap_or(PIECE.len())
+            .min(PIECE.len());
         let piece = PIECE.get(..len).unwrap_or(&PIECE);
         file.write_all(piece)?;
         left -= piece.len() as u64;

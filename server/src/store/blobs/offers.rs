@@ -14,6 +14,7 @@ use crate::limit;
 use crate::store::accounts::{account_row, json};
 use crate::store::keys::Keys;
 use crate::store::quota::{Ledger, ledger_row};
+use crate::store::unused::clear;
 use crate::store::{AccountId, Store, StoreError};
 
 /// Offers of one session, taken up together.
@@ -199,6 +200,8 @@ impl Reserving<'_> {
     fn item(&mut self, item: OfferItem, now_ms: u64) -> Result<Decided, StoreError> {
         let keys = Keys(self.account);
         if blob_row(&self.view, self.account, item.hash)?.is_some() {
+            // Whoever offers it names it.
+            clear(&self.view, self.account, item.hash, &mut self.batch)?;
             return Ok(Decided::Held);
         }
         let held = reservation_row(&self.view, self.account, item.hash)?.map_or(0, |row| row.held);

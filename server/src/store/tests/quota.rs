@@ -13,12 +13,17 @@ use crate::store::blobs::{Offers, reservations};
 use crate::store::quota::{Ledger, ledger_row};
 use crate::store::{AccountId, Store};
 
-fn seat(hub: &Hub, account: AccountId, n: u8) -> Seat {
+pub(super) fn seat(hub: &Hub, account: AccountId, n: u8) -> Seat {
     let device = domain::DeviceId::from_bytes([n; 16]);
     hub.join(account, device).unwrap()
 }
 
-fn offer(store: &Store, account: AccountId, session: SessionId, item: OfferItem) -> OfferDecision {
+pub(super) fn offer(
+    store: &Store,
+    account: AccountId,
+    session: SessionId,
+    item: OfferItem,
+) -> OfferDecision {
     let offers = Offers {
         account,
         session,
@@ -27,7 +32,7 @@ fn offer(store: &Store, account: AccountId, session: SessionId, item: OfferItem)
     store.offer_blobs(offers, wall_ms()).unwrap().answers[0].decision
 }
 
-fn write(
+pub(super) fn write(
     store: &Store,
     account: AccountId,
     session: SessionId,
@@ -45,12 +50,12 @@ fn write(
         .unwrap()
 }
 
-fn ledger(store: &Store, account: AccountId) -> Ledger {
+pub(super) fn ledger(store: &Store, account: AccountId) -> Ledger {
     ledger_row(&store.kv.view(), account).unwrap()
 }
 
 /// What the rows and files themselves amount to.
-fn counted(store: &Store, account: AccountId) -> Ledger {
+pub(super) fn counted(store: &Store, account: AccountId) -> Ledger {
     let mut counted = Ledger::default();
     for (_, row) in store.blob_rows(account).unwrap() {
         counted.used += row.bytes;
