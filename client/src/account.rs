@@ -9,6 +9,7 @@ mod transport;
 use std::error::Error;
 use std::time::Duration;
 
+use domain::BlobHash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::http::{Method, Request, Response, StatusCode};
@@ -149,6 +150,32 @@ pub struct AccountClient {
     agent: Agent,
 }
 
+/// What a device says of blobs that no card names any more.
+#[derive(Debug, Default, Serialize)]
+pub struct UnusedReport {
+    /// To go when no device objects.
+    pub unused: Vec<BlobHash>,
+    /// To go at once.
+    pub purged: Vec<BlobHash>,
+    /// The last of other devices' words that this one has heard.
+    pub seen: u64,
+}
+
+/// What other devices have said since.
+#[derive(Debug, Deserialize)]
+pub struct UnusedNews {
+    /// To go when no device objects, or gone.
+    pub unused: Vec<BlobHash>,
+    /// Gone at once.
+    pub purged: Vec<BlobHash>,
+    /// The last word.
+    pub seen: u64,
+    /// There are more.
+    pub more: bool,
+    /// Days for which the server keeps what is unused.
+    pub grace_days: u64,
+}
+
 impl AccountClient {
     /// Prepares calls to a server; connects at the first one. `ca_pem` replaces the platform's certificates.
     ///
@@ -244,6 +271,18 @@ impl AccountClient {
     /// When the server is not reached or declines, see [`AccountError`].
     pub fn usage(&self, token: &Token) -> Result<Usage, AccountError> {
         self.call(Method::GET, "/v1/usage", Some(token), None::<&()>)
+    }
+
+    /// Tells which blobs no card names any more, and learns what other devices have said of theirs.
+    ///
+    /// # Errors
+    /// When the server is not reached or declines, see [`AccountError`].
+    pub fn report_unused(
+        &self,
+        token: &Token,
+        report: &UnusedReport,
+    ) -> Result<UnusedNews, AccountError> {
+        self.call(Method::POST, "/v1/blobs/unused", Some(token), Some(report))
     }
 
     fn call<T: DeserializeOwned>(

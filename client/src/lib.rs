@@ -19,7 +19,7 @@ mod tls;
 mod vault;
 
 pub use clock::{Clock, Moment, offset_at, parse_moment, work_in_zone, zone, zone_name};
-pub use limit::SKEW_WARN_MS;
+pub use limit::{SKEW_WARN_MS, UNUSED_GRACE_DAYS};
 pub use local_state::Login;
 pub use shared::{SharedVault, SyncClaim, VaultTurn};
 pub use study::StudySession;
@@ -27,7 +27,8 @@ pub use tls::{TlsError, client_config};
 pub use vault::{
     Answer, BlobInFull, BlobNotTaken, BlobShown, CardEdit, CardPage, CardShown, ConflictShown,
     DayTold, DeckSummary, EventTold, Hold, ImportReport, ItemShown, Joining, MediaFile,
-    MediaFileError, MediaWish, NewCard, NewItem, NewMedia, Query, QueryError, Repaired, Reviewed,
-    SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, Vault, VaultError,
-    VaultErrorKind, VaultResult, VerifyReport, Why,
+    MediaFileError, MediaReport, MediaWish, NewCard, NewItem, NewMedia, Query, QueryError,
+    Repaired, Restored, Reviewed, SetAsideShown, SkippedRow, Stage, Status, StudyCounts,
+    StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind,
+    VaultResult, VerifyReport, Why, days_ms,
 };

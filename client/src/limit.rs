@@ -72,3 +72,12 @@ pub(crate) const JUDGES_MAX: usize = 4;
 
 /// Events that may wait in the journal when a vault is opened; more are folded then.
 pub(crate) const JOURNAL_EVENTS_MAX: u64 = 100;
+
+/// Days for which a picture or sound stays on this device that no card names any more: time to take an edit back.
+pub const UNUSED_GRACE_DAYS: u64 = 1;
+
+/// How often the server is told of them, in milliseconds: once a day.
+pub const UNUSED_EVERY_MS: i64 = 24 * 3_600_000;
+
+/// How many of them one report names; servers take so many.
+pub const UNUSED_A_REPORT: usize = 1_000;

@@ -50,6 +50,12 @@ pub(crate) struct LocalState {
     /// Only pictures and sounds of cards that are looked at are fetched.
     #[cbor(n(12), default)]
     pub(crate) media_lazy: bool,
+    /// The last word of other devices on unused blobs that this one has heard.
+    #[cbor(n(13), default)]
+    pub(crate) unused_seen: u64,
+    /// When the server was last told of unused blobs.
+    #[cbor(n(14), default)]
+    pub(crate) unused_told_ms: i64,
 }
 
 impl LocalState {
@@ -155,6 +161,8 @@ impl LocalState {
             repairs_due: 0,
             turn_due: false,
             media_lazy: false,
+            unused_seen: 0,
+            unused_told_ms: now.at.0,
         })
     }
 }

@@ -21,8 +21,10 @@ mod round;
 mod session;
 mod socket;
 mod store;
+mod unused;
 mod watch;
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -66,6 +68,11 @@ pub fn sync(
         match vault.claim_sync(&this) {
             Claim::Mine(_claim) => {
                 let ended = run(vault, options, each);
+                if ended.is_ok()
+                    && let Some(event) = unused::tell_if_due(vault)
+                {
+                    each(event);
+                }
                 // Whoever waits for a round learns by a sync of their own why this one ended.
                 options.control.close_rounds();
                 return ended;
@@ -102,8 +109,16 @@ fn run(
                 runtime.block_on(watch::run(line, options, queue, blobs))
             })
             .map_err(SyncError::System)?;
+        let (watching, ended) = mpsc::channel();
+        if options.watch {
+            thread::Builder::new()
+                .name("unused".to_owned())
+                .spawn_scoped(scope, move || unused::tell_on(vault, &ended))
+                .map_err(SyncError::System)?;
+        }
         // Ends when the network thread has dropped its end of the queue, with everything it asked for done.
         jobs.serve(vault, each);
+        drop(watching);
         network.join().unwrap_or_else(|_| {
             Err(SyncError::Failed(
                 "the network thread ended unexpectedly".to_owned(),

@@ -13,6 +13,7 @@ mod error;
 mod input;
 mod join;
 mod lookup;
+mod media_check;
 mod media_shown;
 mod new_media;
 mod query;
@@ -24,6 +25,8 @@ mod show;
 mod status;
 mod sync_blobs;
 mod sync_documents;
+mod thumbnails;
+mod unused;
 mod verify;
 mod view;
 mod viewed;
@@ -41,9 +44,13 @@ use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 pub use error::{VaultError, VaultErrorKind, VaultResult};
 pub use input::{Answer, CardEdit, NewCard, NewItem};
 pub use join::Joining;
-pub use media_shown::{BlobInFull, BlobShown};
+pub use media_check::MediaReport;
+pub use media_shown::{BlobInFull, BlobShown, UnusedShown};
 pub use new_media::{MediaFile, MediaFileError, NewMedia};
 pub use query::{Query, QueryError};
+pub use thumbnails::ThumbnailSide;
+
+pub use unused::{Restored, Stage, Swept, days_ms};
 pub use view::{
     BlobNotTaken, CardPage, CardShown, ConflictShown, DayTold, DeckSummary, EventTold,
     ImportReport, ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts,

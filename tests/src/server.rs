@@ -18,6 +18,8 @@ pub struct ServerOptions {
     pub registration_closed: bool,
     /// `--quota-bytes`.
     pub quota_bytes: Option<u64>,
+    /// `--unused-days`.
+    pub unused_days: Option<u32>,
     /// `--tls-cert` and `--tls-key`.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// The data directory, when it must not be a fresh temporary one.
@@ -199,6 +201,9 @@ fn launch(options: &ServerOptions, data: &Path, address: SocketAddr) -> (Running
     ]);
     if let Some(bytes) = options.quota_bytes {
         command.arg("--quota-bytes").arg(bytes.to_string());
+    }
+    if let Some(days) = options.unused_days {
+        command.arg("--unused-days").arg(days.to_string());
     }
     if let Some((certificate, key)) = &options.tls {
         command

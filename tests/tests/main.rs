@@ -20,6 +20,7 @@ mod held;
 mod held_ends;
 mod hostile;
 mod lazy;
+mod life_of_a_blob;
 mod main_job;
 mod merges;
 mod quota;

@@ -225,6 +225,9 @@ impl Teller {
             SyncEvent::BlobFailed { blob, why } => {
                 screen.warn(format!("{blob} did not come across: {why:?}"))
             }
+            SyncEvent::UnusedNotTold { because } => screen.warn(format!(
+                "pictures and sounds that no card names were not told to the server: {because}"
+            )),
             SyncEvent::Settled(report) => self.settled(screen, report),
             SyncEvent::Waiting { because, retry_ms } => {
                 let words = || format!("{because}; trying again in {} s", retry_ms.div_ceil(1_000));

@@ -21,6 +21,7 @@
 //! | `w` blob | named by a card and not here |
 //! | `v` blob | wanted, and named by a card that somebody looked at |
 //! | `h` source | an upload that ended the process which reads media, twice |
+//! | `g` blob | `UnusedRow`: named by no card any more, and going |
 //! | `x` blob | `RefusedRow`: what the server did not take in the last session |
 //! | `m` name | a record of this device, see `local` |
 
@@ -57,6 +58,8 @@ pub(crate) const OFFERS: &[u8] = b"o";
 pub(crate) const WANTS: &[u8] = b"w";
 /// Prefix of the blobs to ask for first.
 pub(crate) const VIEWED: &[u8] = b"v";
+/// Prefix of the blobs that no card names any more.
+pub(crate) const UNUSED: &[u8] = b"g";
 /// Prefix of the blobs that the server did not take.
 pub(crate) const REFUSED: &[u8] = b"x";
 
@@ -197,6 +200,11 @@ pub(crate) fn journal(event: EventId) -> Key {
 /// A blob to offer.
 pub(crate) fn offer(blob: BlobHash) -> Key {
     join(OFFERS, &[blob.as_bytes()])
+}
+
+/// A blob that no card names any more.
+pub(crate) fn unused(blob: BlobHash) -> Key {
+    join(UNUSED, &[blob.as_bytes()])
 }
 
 /// A blob to ask for.

@@ -89,6 +89,11 @@ pub enum SyncEvent {
         /// Why.
         why: BlobFailure,
     },
+    /// What no card names any more could not be told to the server; the next sync tries again.
+    UnusedNotTold {
+        /// Why.
+        because: String,
+    },
     /// Nothing is left to do at present.
     Settled(SyncReport),
     /// The connection is gone; the next attempt follows.

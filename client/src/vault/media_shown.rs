@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::{BlobHash, CardId};
 use serde::Serialize;
 
+use super::unused::{Stage, UnusedRow, until};
 use super::view::ItemShown;
 use super::{Vault, VaultResult, lookup, show};
 use crate::index::row::{BlobRow, ReferenceRow};
@@ -27,6 +28,18 @@ pub struct BlobShown {
     pub here: bool,
     /// Whether it waits to be offered to the server.
     pub to_send: bool,
+    /// How far its going is, when no card names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unused: Option<UnusedShown>,
+}
+
+/// The going of a blob that no card names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct UnusedShown {
+    /// How far it is.
+    pub stage: Stage,
+    /// Until when it stays here, or at the server if it has gone from here.
+    pub until_ms: i64,
 }
 
 /// A blob with the cards that name it.
@@ -43,7 +56,7 @@ pub struct BlobInFull {
 }
 
 impl Vault {
-    /// Every blob that a card names or that is here, in the order of their hashes.
+    /// Every blob that a card names, that is here or that has gone lately, in the order of their hashes.
     ///
     /// # Errors
     /// The index or the disk cannot be read.
@@ -61,8 +74,19 @@ impl Vault {
         here.keys().for_each(|blob| {
             all.entry(*blob).or_insert(0);
         });
+        let unused: BTreeMap<BlobHash, UnusedRow> = self.unused()?.into_iter().collect();
+        unused.keys().for_each(|blob| {
+            all.entry(*blob).or_insert(0);
+        });
         all.into_iter()
-            .map(|(blob, cards)| self.show_blob(blob, cards, here.get(&blob).copied()))
+            .map(|(blob, cards)| {
+                let mut shown = self.show_blob(blob, cards, here.get(&blob).copied())?;
+                shown.unused = unused.get(&blob).map(|row| UnusedShown {
+                    stage: row.stage,
+                    until_ms: until(*row).0,
+                });
+                Ok(shown)
+            })
             .collect()
     }
 
@@ -100,6 +124,7 @@ impl Vault {
             cards,
             here: here.is_some(),
             to_send: self.store.get(&key::offer(blob))?.is_some(),
+            unused: None,
         })
     }
 

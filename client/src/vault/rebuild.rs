@@ -142,6 +142,9 @@ impl Vault {
                 changes.push((key, None));
             }
         }
+        for blob in &named {
+            changes.push((key::unused(*blob), None));
+        }
         for blob in named {
             let here = self.blobs.has(&blob)?.is_some();
             changes.push((key::want(blob), (!here).then(Vec::new)));

@@ -133,7 +133,8 @@ impl Vault {
                 tx.writer.set(key::want(*blob), None);
                 tx.writer.set(key::viewed(*blob), None);
                 // It may have been relayed: what the server is not known to have is offered.
-                tx.writer.set(key::offer(*blob), Some(Vec::new()));
+                let named = tx.writer.row(&key::blob(*blob))?.is_some();
+                tx.writer.set(key::offer(*blob), named.then(Vec::new));
             }
             for blob in stored {
                 tx.writer.set(key::offer(*blob), None);
@@ -150,6 +151,9 @@ impl Vault {
     pub fn sync_start_repair(&mut self) -> VaultResult<()> {
         let offers = self.blobs_here()?;
         self.write(|tx| {
+            // Perhaps another server, or one that was put back: what it says of unused blobs is heard from the beginning.
+            tx.local.unused_seen = 0;
+            tx.local.unused_told_ms = 0;
             offers
                 .iter()
                 .for_each(|blob| tx.writer.set(key::offer(*blob), Some(Vec::new())));

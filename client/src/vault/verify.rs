@@ -73,7 +73,7 @@ impl Vault {
     }
 
     /// Hashes every blob again.
-    fn verify_blobs(&mut self, problems: &mut Vec<String>) -> VaultResult<u64> {
+    pub(super) fn verify_blobs(&mut self, problems: &mut Vec<String>) -> VaultResult<u64> {
         let mut checked = 0;
         let mut bad = Vec::new();
         for (blob, _) in self.blobs.list()? {

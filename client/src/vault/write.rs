@@ -9,7 +9,7 @@ use domain::document::EditError;
 use domain::{BlobHash, CardId, DeviceId, DocId, Event, EventId, Hlc, UnixMs};
 use storage::{BlobStore, StoreError, Writer};
 
-use super::{Vault, VaultResult};
+use super::{Vault, VaultResult, unused};
 use crate::clock::Moment;
 use crate::index::{Indexer, ReadRows, Rows, SettingsRow, key};
 use crate::local_state::{self, LocalState};
@@ -143,6 +143,11 @@ impl<'v> Tx<'v> {
             let (want, offer) = (named && !here, named && here);
             self.writer.set(key::want(*blob), want.then(Vec::new));
             self.writer.set(key::offer(*blob), offer.then(Vec::new));
+            if named {
+                self.writer.set(key::unused(*blob), None);
+            } else if self.writer.row(&key::unused(*blob))?.is_none() {
+                unused::keep(&mut self.writer, *blob, self.now.at.0);
+            }
             if !want {
                 self.writer.set(key::viewed(*blob), None);
             }
