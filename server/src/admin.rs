@@ -3,6 +3,7 @@
 
 mod client;
 mod command;
+mod metrics;
 mod socket;
 
 pub use client::{AdminFailed, run};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin::{Command as AdminCommand, QuotaChange};
+use crate::clamd::Clamd;
 use crate::config::{self, Config, Registration, TlsFiles};
 use crate::limit;
 
@@ -49,6 +50,9 @@ pub struct Cli {
     /// Days for which a picture or sound is kept that no device names any more
     #[arg(long, global = true, env = "MEMORYVAULT_UNUSED_DAYS", value_name = "N", default_value_t = limit::UNUSED_GRACE_DAYS_DEFAULT, value_parser = clap::value_parser!(u32).range(..=i64::from(limit::UNUSED_GRACE_DAYS_MAX)))]
     pub unused_days: u32,
+    /// A clamd that looks at every picture and sound before it is stored: host:port, or the path of its socket
+    #[arg(long, global = true, env = "MEMORYVAULT_CLAMD", value_name = "ADDR")]
+    pub clamd: Option<Clamd>,
     /// Certificate chain (PEM); the server then speaks https
     #[arg(
         long,
@@ -78,6 +82,8 @@ pub enum Action {
     /// Looks after accounts, whether the server runs or not
     #[command(subcommand)]
     User(User),
+    /// Prints what accounts and the whole server store, in the text format of Prometheus
+    Metrics,
     /// Asks the server that listens on --listen whether it is well
     Healthcheck,
 }
@@ -128,6 +134,7 @@ impl Cli {
             data: self.data.clone(),
             registration: self.registration,
             quota_bytes: self.quota_bytes,
+            clamd: self.clamd.clone(),
             unused_grace: config::days(self.unused_days),
             tls: self.tls(),
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::clamd::Clamd;
 use crate::limit;
 
 /// Whether strangers may make accounts over HTTP. `user add` always may.
@@ -34,6 +35,8 @@ pub struct Config {
     pub quota_bytes: u64,
     /// How long a blob that no device names any more is kept.
     pub unused_grace: Duration,
+    /// Who is asked whether an upload is malware.
+    pub clamd: Option<Clamd>,
     /// TLS, when this process ends it itself.
     pub tls: Option<TlsFiles>,
 }
@@ -47,6 +50,7 @@ impl Config {
             registration: Registration::Open,
             quota_bytes: limit::QUOTA_BYTES_DEFAULT,
             unused_grace: days(limit::UNUSED_GRACE_DAYS_DEFAULT),
+            clamd: None,
             tls: None,
         }
     }

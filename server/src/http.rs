@@ -1,10 +1,12 @@
 //! The HTTP API: routes, JSON in and out. Decides who may; what is done lies in `store`.
 
 mod accounts;
+mod blobs;
 pub(crate) mod caller;
 mod devices;
 pub(crate) mod error;
 mod json;
+mod media;
 mod sessions;
 mod unused;
 
@@ -25,6 +27,10 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/sessions", post(sessions::log_in))
         .route("/v1/devices", get(devices::list))
         .route("/v1/devices/{id}", delete(devices::remove))
+        .route("/v1/media", post(media::upload))
+        .route("/v1/blobs/{hash}", get(blobs::get))
+        .route("/v1/blobs/{hash}/link", post(blobs::link))
+        .route("/v1/blobs/{hash}/thumbnail/{side}", get(blobs::thumbnail))
         .route("/v1/blobs/unused", post(unused::report))
         .route("/v1/usage", get(accounts::usage))
         .route("/v1/sync", get(crate::sync::open))
@@ -42,7 +48,7 @@ async fn health(State(context): State<Context>) -> Result<&'static str, HttpErro
     Ok("ok")
 }
 
-/// What every answer says to browsers: take it for what it is, keep no copy.
+/// What every answer says to browsers: take it for what it is, keep no copy unless it says otherwise.
 async fn with_headers(mut response: Response) -> Response {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let headers = response.headers_mut();
@@ -50,7 +56,9 @@ async fn with_headers(mut response: Response) -> Response {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
     }
     response.into_response()
 }

@@ -170,6 +170,22 @@ impl Hub {
         }
     }
 
+    /// Tells every session of an account what is stored now.
+    pub(crate) fn blob_stored(&self, account: AccountId, hash: BlobHash) {
+        if let Some(table) = self.table(account) {
+            let table = lock(&table);
+            let sessions = table.sessions.values();
+            sessions.for_each(|session| session.mailbox.put(|mail| mail.available.extend([hash])));
+        }
+    }
+
+    /// A number for work that is no session's but takes the same steps.
+    pub(crate) fn session(&self) -> SessionId {
+        let mut state = self.lock();
+        state.last_session += 1;
+        SessionId(state.last_session)
+    }
+
     /// Tells every session of an account what nobody has in hand any more.
     pub(crate) fn blobs_free(&self, account: AccountId, hashes: &[BlobHash]) {
         if let Some(table) = self.table(account) {

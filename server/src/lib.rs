@@ -9,6 +9,7 @@ mod run;
 
 mod admin;
 mod auth;
+mod clamd;
 mod cli;
 mod clock;
 mod config;
@@ -16,7 +17,9 @@ mod healthcheck;
 mod http;
 mod hub;
 mod limit;
+mod link;
 mod listen;
+mod media_desk;
 mod pool;
 mod service;
 mod shutdown;
@@ -26,6 +29,7 @@ mod sync;
 pub mod test_support;
 
 pub use admin::{AdminFailed, Command as AdminCommand, QuotaChange, run as run_admin};
+pub use clamd::Clamd;
 pub use cli::{Action, Cli, Named, User};
 pub use config::{Config, Registration, TlsFiles};
 pub use healthcheck::{NotHealthy, check as check_health};

@@ -28,9 +28,6 @@ pub const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
 /// bring one there. 32 devices that all wrote apart make 32.
 pub const DOCUMENT_HEADS_MAX: usize = 48;
 
-/// How much of a blob is looked at to tell its kind.
-pub const SNIFF_BYTES: usize = 4 << 10;
-
 /// Changes of one document that wait in rows before they are sealed into a pack.
 pub const SEAL_ROWS_MIN: u32 = 256;
 
@@ -86,6 +83,45 @@ pub const HASHES_AT_ONCE: usize = 4;
 
 /// Password checks that may wait; the next one is told to come back.
 pub const HASHES_QUEUED_MAX: usize = 32;
+
+/// Uploads to prepare that one account may send in a minute, and at once.
+pub const MEDIA_A_MINUTE: u32 = 60;
+
+/// Uploads that are in memory at once, each of 25 MiB at most.
+pub const UPLOADS_AT_ONCE: usize = 8;
+
+/// Pictures and sounds that are prepared at once, each in a process of up to 1 GiB.
+pub const PREPARED_AT_ONCE: usize = 2;
+
+/// How long an upload waits for room to be read or prepared.
+pub const MEDIA_ROOM_WAIT: Duration = Duration::from_secs(20);
+
+/// Longest sides of the small copies of pictures.
+pub const THUMBNAIL_SIDES_PX: [u32; 2] = [200, 400];
+
+/// How long a signed link lives unless something else is asked for: an hour.
+pub const LINK_SECONDS_DEFAULT: u64 = 3_600;
+
+/// How long a signed link may live: a day, for it can not be taken back.
+pub const LINK_SECONDS_MAX: u64 = 24 * 3_600;
+
+/// Bytes of a blob that are read at once while it is downloaded.
+pub const DOWNLOAD_PIECE_BYTES: u64 = 64 << 10;
+
+/// Uploads of which a blob is remembered to have been made.
+pub const SOURCES_A_BLOB_MAX: usize = 8;
+
+/// How long a clamd may take to connect, to read and to answer.
+pub const CLAMD_WAIT: Duration = Duration::from_secs(20);
+
+/// Bytes in one piece of what a clamd is sent.
+pub const CLAMD_CHUNK_BYTES: usize = 64 << 10;
+
+/// Longest answer of a clamd.
+pub const CLAMD_ANSWER_BYTES_MAX: u64 = 4 << 10;
+
+/// What a caller is told when the scanner does not answer.
+pub const CLAMD_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// What a caller turned away by a full queue is told.
 pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);

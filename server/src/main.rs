@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use server::{Action, Cli, Server, check_health, run_admin};
+use server::{Action, AdminCommand, Cli, Server, check_health, run_admin};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -15,6 +15,12 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == media_worker::WORD)
+    {
+        return media_worker::serve();
+    }
     let cli = Cli::parse();
     match act(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -30,7 +36,11 @@ fn act(mut cli: Cli) -> anyhow::Result<()> {
     match cli.action.take() {
         Some(Action::User(user)) => {
             let command = user.command().context("standard input cannot be read")?;
-            let text = run_admin(&cli.data, cli.quota_bytes, &command)?;
+            let text = run_admin(&cli.config(), &command)?;
+            print(&text)
+        }
+        Some(Action::Metrics) => {
+            let text = run_admin(&cli.config(), &AdminCommand::Metrics)?;
             print(&text)
         }
         Some(Action::Healthcheck) => {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use media_worker::Worker;
 use storage::{LockError, LockKind, VaultLock};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
@@ -165,12 +166,20 @@ fn open(config: Config) -> Result<Opened, RunError> {
         LockKind::Long,
         limit::LOCK_WAIT,
     )?;
-    let store = Store::open(&path, config.quota_bytes).map_err(|source| RunError::Store {
-        path: path.clone(),
-        source: Box::new(source),
-    })?;
+    let store =
+        Store::open(&path, config.quota_bytes, config.clamd).map_err(|source| RunError::Store {
+            path: path.clone(),
+            source: Box::new(source),
+        })?;
+    let worker = Worker::of_this_program().map_err(|error| RunError::Setup(error.to_string()))?;
     let passwords = Passwords::new().map_err(|error| RunError::Setup(error.to_string()))?;
-    let service = Service::new(store, passwords, config.registration, config.unused_grace);
+    let service = Service::new(
+        store,
+        passwords,
+        config.registration,
+        config.unused_grace,
+        worker,
+    );
     Ok((service, tls, path, lock))
 }
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::BlobHash;
+use media_worker::Worker;
 
 use crate::auth::password::Passwords;
-use crate::auth::rate::Rates;
+use crate::auth::rate::{Rates, UploadRates};
 use crate::config::Registration;
 use crate::hub::Hub;
 use crate::limit;
+use crate::media_desk::MediaDesk;
 use crate::pool::PoolError;
 use crate::pool::fair::{FairPool, Owner};
 use crate::pool::turns::Bounds;
@@ -23,6 +25,9 @@ pub(crate) struct Service {
     pub(crate) hub: Hub,
     pub(crate) passwords: Passwords,
     pub(crate) rates: Rates,
+    /// How often an account may have something prepared.
+    pub(crate) uploads: UploadRates,
+    pub(crate) media: MediaDesk,
     pub(crate) registration: Registration,
     /// How long a blob that no device names any more is kept.
     pub(crate) unused_grace: Duration,
@@ -93,12 +98,15 @@ impl Service {
         passwords: Passwords,
         registration: Registration,
         unused_grace: Duration,
+        worker: Worker,
     ) -> Self {
         Self {
             store: Arc::new(store),
             hub: Hub::default(),
             passwords,
             rates: Rates::default(),
+            uploads: UploadRates::default(),
+            media: MediaDesk::new(worker),
             registration,
             unused_grace,
             disk: FairPool::new("disk", bounds(limit::DISK_JOBS_AT_ONCE)),
@@ -120,6 +128,20 @@ impl Service {
             .await?;
         self.hub.quota(account, quota);
         self.hub.blobs_free(account, &gone);
+        Ok(())
+    }
+
+    /// Tells the account's sessions of a blob that came another way than through one of them.
+    pub(crate) async fn tell_stored(
+        &self,
+        account: AccountId,
+        hash: BlobHash,
+    ) -> Result<(), DiskError> {
+        let quota = self
+            .disk(Lane::Blobs.of(account), move |store| store.quota(account))
+            .await?;
+        self.hub.quota(account, quota);
+        self.hub.blob_stored(account, hash);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unused;
+pub(crate) mod uploaded;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ use storage::{Batch, BlobError, Kv, KvError, KvOptions, Owner, PackError};
 use sync_protocol::LogEpoch;
 
 use crate::auth::user_name::UserName;
+use crate::clamd::Clamd;
+use crate::link::LinkKey;
 use log::Head;
 use packs::Sealing;
 use uploads::Uploads;
@@ -66,6 +69,8 @@ pub(crate) enum StoreError {
     Kv(#[source] KvError),
     #[error("a file of the store could not be read or written")]
     Blob(#[from] BlobError),
+    #[error("the malware scanner gave no answer")]
+    Scanner(#[source] std::io::Error),
     #[error("a pack is damaged")]
     Pack(#[from] PackError),
     #[error("the store is damaged: {0}")]
@@ -96,17 +101,29 @@ pub(crate) struct Store {
     files: Mutex<BTreeMap<AccountId, Arc<blobs::Files>>>,
     pub(crate) sealing: Sealing,
     uploads: Arc<Uploads>,
+    links: LinkKey,
+    scanner: Option<Clamd>,
 }
 
 impl Store {
+    /// The key of signed links.
+    pub(crate) fn links(&self) -> &LinkKey {
+        &self.links
+    }
+
     /// Opens the store in `dir`, or makes it, and recounts every account's quota.
-    pub(crate) fn open(dir: &Path, quota_default: u64) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        dir: &Path,
+        quota_default: u64,
+        scanner: Option<Clamd>,
+    ) -> Result<Self, StoreError> {
         let rows = dir.join("db");
         let kv = match Kv::open(&rows, KvOptions::server()) {
             Err(KvError::Missing { .. }) => Kv::create(&rows, KvOptions::server())?,
             other => other?,
         };
         let epoch = prepare(&kv)?;
+        let links = link_key(&kv)?;
         let store = Self {
             kv,
             dir: dir.to_owned(),
@@ -116,6 +133,8 @@ impl Store {
             files: Mutex::default(),
             sealing: Sealing::default(),
             uploads: Arc::default(),
+            links: LinkKey::new(links),
+            scanner,
         };
         store.finish_removals()?;
         store.recount()?;
@@ -212,6 +231,24 @@ fn random<const N: usize>() -> Result<[u8; N], StoreError> {
 }
 
 /// Writes format and epoch into a new store, checks them in an old one.
+/// The key of signed links, drawn once.
+fn link_key(kv: &Kv) -> Result<[u8; 32], StoreError> {
+    let drawn = random::<32>()?;
+    kv.update(move |view| {
+        let mut batch = Batch::new();
+        let key = match view.get(keys::LINKS)? {
+            Some(row) => row
+                .try_into()
+                .map_err(|_| StoreError::Damaged("link key"))?,
+            None => {
+                batch.put(keys::LINKS, drawn);
+                drawn
+            }
+        };
+        Ok((batch, key))
+    })
+}
+
 fn prepare(kv: &Kv) -> Result<LogEpoch, StoreError> {
     let drawn = random::<16>()?;
     kv.update(move |view| {

@@ -21,7 +21,7 @@ impl ChangeLog {
     /// # Errors
     /// The disk refuses.
     pub fn create(dir: &Path) -> anyhow::Result<Self> {
-        let store = Store::open(dir, 0)?;
+        let store = Store::open(dir, 0, None)?;
         let (account, _) = store.add_account(&UserName::parse("ann")?, String::new(), 1)?;
         Ok(Self {
             store,

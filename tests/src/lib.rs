@@ -29,4 +29,4 @@ pub use media::{noise_png, png, random_bytes, wav};
 pub use peer::{Login, Peer, PushAnswer, fresh_bytes, hash_of, hello};
 pub use process::{Output, Running, text};
 pub use proxy::{Fault, Proxy};
-pub use server::{Server, ServerOptions};
+pub use server::{Answered, Server, ServerOptions};

@@ -1,5 +1,6 @@
 //! The real `memoryvault-server` on loopback with its own data directory: started, killed, restarted on the same data and port, stopped, administered.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,12 +21,37 @@ pub struct ServerOptions {
     pub quota_bytes: Option<u64>,
     /// `--unused-days`.
     pub unused_days: Option<u32>,
+    /// `--clamd`.
+    pub clamd: Option<String>,
     /// `--tls-cert` and `--tls-key`.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// The data directory, when it must not be a fresh temporary one.
     pub data: Option<PathBuf>,
     /// `--listen 127.0.0.1:0`, for tests that never restart; else a port below the ephemeral range, which no outgoing connection can take between kill and restart.
     pub any_port: bool,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answered {
+    /// The status.
+    pub status: u16,
+    /// All headers, names in small letters.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answered {
+    /// A header, empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The body as JSON, null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
 }
 
 /// A running server; killed when dropped.
@@ -141,6 +167,47 @@ impl Server {
         Running::start(command, stdin.as_bytes()).finish()
     }
 
+    /// One HTTP request as it stands: what came back, whatever it is.
+    #[track_caller]
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answered {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .into();
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).expect("the request is well formed");
+        let mut response = agent
+            .run(request)
+            .unwrap_or_else(|cause| panic!("{method} {path}: {cause}"));
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or("").to_owned()))
+            .collect();
+        Answered {
+            status: response.status().as_u16(),
+            headers,
+            body: response
+                .body_mut()
+                .with_config()
+                .limit(32 << 20)
+                .read_to_vec()
+                .unwrap_or_default(),
+        }
+    }
+
     /// One HTTP request with an optional bearer token and JSON body: the status and the JSON answer (null when it is none).
     #[track_caller]
     pub fn http(
@@ -201,6 +268,9 @@ fn launch(options: &ServerOptions, data: &Path, address: SocketAddr) -> (Running
     ]);
     if let Some(bytes) = options.quota_bytes {
         command.arg("--quota-bytes").arg(bytes.to_string());
+    }
+    if let Some(clamd) = &options.clamd {
+        command.arg("--clamd").arg(clamd);
     }
     if let Some(days) = options.unused_days {
         command.arg("--unused-days").arg(days.to_string());

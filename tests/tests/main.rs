@@ -19,6 +19,7 @@ mod disk_full;
 mod held;
 mod held_ends;
 mod hostile;
+mod http_media;
 mod lazy;
 mod life_of_a_blob;
 mod main_job;

@@ -257,6 +257,7 @@ fn reason_word(reason: Reason) -> &'static str {
         Reason::KindNotAllowed => "kind_not_allowed",
         Reason::Storage => "server_storage",
         Reason::TooMany => "too_many",
+        Reason::Infected => "infected",
         Reason::WrongHash | Reason::WrongLength => "damaged",
         _ => "refused",
     }

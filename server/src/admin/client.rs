@@ -9,6 +9,7 @@ use std::time::Instant;
 use storage::{LockError, LockKind, VaultLock};
 
 use super::{Administration, Answer, Command, execute, socket_path};
+use crate::config::Config;
 use crate::hub::Hub;
 use crate::limit;
 use crate::store::Store;
@@ -37,7 +38,8 @@ pub enum AdminFailed {
 ///
 /// # Errors
 /// [`AdminFailed`] with words for a person.
-pub fn run(data: &Path, quota_default: u64, command: &Command) -> Result<String, AdminFailed> {
+pub fn run(config: &Config, command: &Command) -> Result<String, AdminFailed> {
+    let data = config.data.as_path();
     if !data.is_dir() {
         return Err(AdminFailed::NoData(data.to_owned()));
     }
@@ -49,7 +51,7 @@ pub fn run(data: &Path, quota_default: u64, command: &Command) -> Result<String,
         let who = "memoryvault-server user";
         let left = deadline.saturating_duration_since(Instant::now());
         match VaultLock::acquire(data, who, LockKind::Short, left) {
-            Ok(lock) => break direct(data, quota_default, command, lock)?,
+            Ok(lock) => break direct(config, command, lock)?,
             // A server that is starting or stopping has the lock but no socket.
             Err(LockError::Held { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(std::time::Duration::from_millis(20));
@@ -63,13 +65,8 @@ pub fn run(data: &Path, quota_default: u64, command: &Command) -> Result<String,
     }
 }
 
-fn direct(
-    data: &Path,
-    quota_default: u64,
-    command: &Command,
-    _lock: VaultLock,
-) -> Result<Answer, AdminFailed> {
-    let opened = Store::open(data, quota_default);
+fn direct(config: &Config, command: &Command, _lock: VaultLock) -> Result<Answer, AdminFailed> {
+    let opened = Store::open(&config.data, config.quota_bytes, config.clamd.clone());
     let store = opened
         .map_err(|error| AdminFailed::Store(crate::http::error::Chain(&error).to_string()))?;
     let on = Administration {

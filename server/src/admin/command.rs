@@ -26,6 +26,8 @@ pub enum Command {
         /// One JSON object a line instead of a table.
         json: bool,
     },
+    /// What accounts and the whole server store, in the text format of Prometheus.
+    Metrics,
     /// Shows or sets the blob quota of an account.
     Quota {
         /// User name.
@@ -97,6 +99,7 @@ impl std::fmt::Debug for Command {
         f.write_str(match self {
             Self::Add { .. } => "Add",
             Self::List { .. } => "List",
+            Self::Metrics => "Metrics",
             Self::Quota { .. } => "Quota",
             Self::Remove { .. } => "Remove",
             Self::Password { .. } => "Password",
@@ -121,6 +124,7 @@ impl Administration<'_> {
         match command {
             Command::Add { user, password } => self.add(&user, password),
             Command::List { json } => self.list(json),
+            Command::Metrics => self.metrics(),
             Command::Quota { user, set } => self.quota(&user, set),
             Command::Remove { user } => self.remove(&user),
             Command::Password { user, password } => self.password(&user, password),
@@ -132,6 +136,17 @@ impl Administration<'_> {
         let hash = hash(&user, password)?;
         self.store.add_account(&user, hash, wall_ms())?;
         Ok(format!("added {user}\n"))
+    }
+
+    fn metrics(&self) -> Result<String, Refused> {
+        let mut figures = Vec::new();
+        for (user, account) in self.store.users()? {
+            match self.store.usage(account) {
+                Err(StoreError::UnknownAccount) => {}
+                usage => figures.push((user, usage?)),
+            }
+        }
+        Ok(super::metrics::text(&figures))
     }
 
     fn list(&self, json: bool) -> Result<String, Refused> {

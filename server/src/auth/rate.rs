@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::clock::millis;
 use crate::limit;
+use crate::store::AccountId;
 
 /// A /24 of IPv4 or a /64 of IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +95,20 @@ impl Rates {
     }
 }
 
+/// How often each account may have a picture or sound prepared.
+#[derive(Debug, Default)]
+pub(crate) struct UploadRates {
+    accounts: Mutex<BTreeMap<AccountId, Bucket>>,
+}
+
+impl UploadRates {
+    /// Counts an upload, or says how long to wait.
+    pub(crate) fn attempt(&self, account: AccountId, now_ms: u64) -> Result<(), Duration> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        take(&mut accounts, account, limit::MEDIA_A_MINUTE, now_ms)
+    }
+}
+
 impl Records {
     fn account(&mut self, who: &Who, now_ms: u64) -> Result<(), Duration> {
         trim(&mut self.accounts, |attempts| attempts.last_ms);
@@ -114,25 +129,36 @@ impl Records {
     }
 
     fn network(&mut self, network: Network, now_ms: u64) -> Result<(), Duration> {
-        const ONE: u64 = 1_000;
-        let full = ONE * u64::from(limit::LOGINS_PER_NETWORK_A_MINUTE);
-        trim(&mut self.networks, |bucket| bucket.last_ms);
-        let bucket = self.networks.entry(network).or_insert(Bucket {
-            left_milli: full,
-            last_ms: now_ms,
-        });
-        let refill = now_ms.saturating_sub(bucket.last_ms).saturating_mul(full) / 60_000;
-        bucket.left_milli = bucket.left_milli.saturating_add(refill).min(full);
-        bucket.last_ms = now_ms;
-        match bucket.left_milli.checked_sub(ONE) {
-            Some(left) => {
-                bucket.left_milli = left;
-                Ok(())
-            }
-            None => Err(Duration::from_millis(
-                (ONE - bucket.left_milli).saturating_mul(60_000) / full + 1,
-            )),
+        let a_minute = limit::LOGINS_PER_NETWORK_A_MINUTE;
+        take(&mut self.networks, network, a_minute, now_ms)
+    }
+}
+
+/// Takes one out of somebody's bucket, which refills by so many a minute.
+fn take<K: Ord + Copy>(
+    buckets: &mut BTreeMap<K, Bucket>,
+    whose: K,
+    a_minute: u32,
+    now_ms: u64,
+) -> Result<(), Duration> {
+    const ONE: u64 = 1_000;
+    let full = ONE * u64::from(a_minute);
+    trim(buckets, |bucket| bucket.last_ms);
+    let bucket = buckets.entry(whose).or_insert(Bucket {
+        left_milli: full,
+        last_ms: now_ms,
+    });
+    let refill = now_ms.saturating_sub(bucket.last_ms).saturating_mul(full) / 60_000;
+    bucket.left_milli = bucket.left_milli.saturating_add(refill).min(full);
+    bucket.last_ms = now_ms;
+    match bucket.left_milli.checked_sub(ONE) {
+        Some(left) => {
+            bucket.left_milli = left;
+            Ok(())
         }
+        None => Err(Duration::from_millis(
+            (ONE - bucket.left_milli).saturating_mul(60_000) / full + 1,
+        )),
     }
 }
 

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use sync_protocol::Quota;
 
 use crate::auth::password::{HashError, PasswordRefused};
 use crate::auth::user_name::BadUserName;
@@ -38,6 +39,18 @@ pub(crate) enum HttpError {
     MethodNotAllowed,
     #[error("the server is stopping or its disk has failed; its log says more")]
     Unhealthy,
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("{0}")]
+    MediaRefused(String),
+    #[error(
+        "the file is infected with {0} and was not stored: remove it from the device it came from"
+    )]
+    Infected(String),
+    #[error("the malware scanner gave no answer, and without one nothing is stored: try again in {} s", seconds(.0))]
+    ScannerAway(Duration),
+    #[error("over the account's quota: {} of {} bytes are used; remove pictures or sounds, or ask the person who hosts the server for more", .0.used, .0.limit)]
+    OverQuota(Quota),
     #[error("the request took too long: try again")]
     TimedOut,
     #[error("the server's disk is full: nothing was changed")]
@@ -70,6 +83,11 @@ impl HttpError {
             Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "bad_request"),
             Self::Unhealthy => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::MediaRefused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "media_refused"),
+            Self::Infected(_) => (StatusCode::UNPROCESSABLE_ENTITY, "infected"),
+            Self::ScannerAway(_) => (StatusCode::SERVICE_UNAVAILABLE, "scanner_away"),
+            Self::OverQuota(_) => (StatusCode::INSUFFICIENT_STORAGE, "over_quota"),
             Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "timed_out"),
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -78,7 +96,7 @@ impl HttpError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyRequests(wait) | Self::Busy(wait) => Some(*wait),
+            Self::TooManyRequests(wait) | Self::Busy(wait) | Self::ScannerAway(wait) => Some(*wait),
             Self::TimedOut | Self::TooManyConnections => Some(Duration::from_secs(1)),
             _ => None,
         }
@@ -122,6 +140,10 @@ impl From<StoreError> for HttpError {
             StoreError::Full(_) => {
                 tracing::error!(cause = %Chain(&error), "the disk is full");
                 Self::DiskFull
+            }
+            StoreError::Scanner(error) => {
+                tracing::error!(%error, "the malware scanner gave no answer");
+                Self::ScannerAway(limit::CLAMD_RETRY_AFTER)
             }
             StoreError::Busy => Self::Busy(limit::BUSY_RETRY_AFTER),
             other => Self::Internal(Box::new(other)),

@@ -4,13 +4,13 @@
 //! Order of a blob's life: claim (memory), reservation row (quota), part file, verified and named file, blob row in
 //! the same commit that turns the reservation into use. A crash between any two is put right at the next start.
 
+mod judge;
 mod offers;
 mod receive;
 
 use std::sync::Arc;
 
 use domain::BlobHash;
-use media::Mime;
 use serde::{Deserialize, Serialize};
 use storage::{Batch, BlobError, BlobStore, View};
 use sync_protocol::server::{BlobRead, Found};
@@ -18,8 +18,8 @@ use sync_protocol::server::{BlobRead, Found};
 use super::accounts::from_json;
 use super::keys::{self, Keys};
 use super::quota::ledger_row;
+use super::uploaded::Source;
 use super::{AccountId, Store, StoreError, lock};
-use crate::limit;
 
 pub(crate) use offers::{Offered, Offers};
 
@@ -39,6 +39,9 @@ pub(super) struct BlobRow {
     /// Since when no device names it; 0: it is to go at once. It goes after a grace, and only while that still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unreferenced_since_ms: Option<u64>,
+    /// Uploads that the server made it of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) sources: Vec<Source>,
 }
 
 /// A blob on its way.
@@ -125,6 +128,7 @@ impl Store {
                 ledger.used = ledger.used.saturating_sub(row.bytes);
                 ledger.blobs = ledger.blobs.saturating_sub(1);
                 batch.delete(Keys(account).blob(hash));
+                forget_sources(account, &row, &mut batch);
                 batch.put(Keys(account).quota(), ledger.row());
             }
             Ok((batch, true))
@@ -148,10 +152,11 @@ impl Store {
     }
 }
 
-/// Whether a stored file begins like the kind it was announced as.
-pub(super) fn is_kind(blobs: &BlobStore, hash: BlobHash, mime: &str) -> Result<bool, StoreError> {
-    let first = blobs.read_chunk(&hash, 0, limit::SNIFF_BYTES)?;
-    Ok(media::sniff(&first).is_some_and(|found| mime.parse::<Mime>() == Ok(found)))
+/// Of a blob that goes, nothing is known any more of the uploads it was made of.
+pub(super) fn forget_sources(account: AccountId, row: &BlobRow, batch: &mut Batch) {
+    for source in &row.sources {
+        batch.delete(Keys(account).source(*source));
+    }
 }
 
 pub(super) fn blob_row(

@@ -4,6 +4,7 @@
 //! | key | row |
 //! |---|---|
 //! | `m/format`, `m/epoch` | layout version; this store's life, 16 random bytes |
+//! | `m/links` | key of signed links, 32 random bytes |
 //! | `u/` name | account id |
 //! | `t/` token hash | account id, device id |
 //! | `z/` account | an account whose rows are being deleted |
@@ -19,6 +20,7 @@
 //! | `a/` account `X` document | a document's totals and heads |
 //! | `a/` account `Q` | bytes of blobs used and reserved |
 //! | `a/` account `B` blob | a stored blob, JSON |
+//! | `a/` account `K` upload kept | what was made of an upload (kept: of its own pixels), JSON |
 //! | `a/` account `R` blob | a reservation for a blob that is on its way, JSON |
 //! | `a/` account `N` | number of the last note about an unused blob |
 //! | `a/` account `U` number | a note: a blob that a device said is unused, JSON |
@@ -28,11 +30,13 @@ use domain::{ActorId, BlobHash, ChangeHash, DeviceId, DocId};
 use sync_protocol::PackHash;
 
 use super::AccountId;
+use super::uploaded::Source;
 use crate::auth::token::TokenHash;
 use crate::auth::user_name::UserName;
 
 pub(super) const FORMAT: &[u8] = b"m/format";
 pub(super) const EPOCH: &[u8] = b"m/epoch";
+pub(super) const LINKS: &[u8] = b"m/links";
 pub(super) const USERS: &[u8] = b"u/";
 pub(super) const LEAVING: &[u8] = b"z/";
 
@@ -176,6 +180,10 @@ impl Keys {
 
     pub(super) fn condemned(self, since_ms: u64, hash: BlobHash) -> Vec<u8> {
         self.key(b'W', &[&since_ms.to_be_bytes(), hash.as_bytes()])
+    }
+
+    pub(super) fn source(self, source: Source) -> Vec<u8> {
+        self.key(b'K', &[source.upload.as_bytes(), &[u8::from(source.kept)]])
     }
 
     pub(super) fn reservations(self) -> Vec<u8> {

@@ -8,7 +8,7 @@ use storage::Batch;
 use sync_protocol::PackHash;
 
 use super::accounts::{from_json, json};
-use super::blobs::{BlobRow, Files, Reservation, is_kind, reservations};
+use super::blobs::{BlobRow, Files, Reservation, reservations};
 use super::keys::{self, Keys};
 use super::packs::file_name;
 use super::quota::{Ledger, ledger_row};
@@ -37,7 +37,7 @@ impl Store {
         for (hash, row) in reservations(&self.kv.view(), account)? {
             if files.blobs.has(&hash)? == Some(row.bytes)
                 && files.blobs.verify(&hash)?
-                && is_kind(&files.blobs, hash, &row.mime)?
+                && matches!(self.judge(account, &files, hash, &row.mime), Ok(None))
             {
                 self.settle(account, hash, now_ms)?;
                 continue;

@@ -26,7 +26,7 @@ struct Fixture {
 impl Fixture {
     fn new(quota: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), quota).unwrap();
+        let store = Store::open(dir.path(), quota, None).unwrap();
         let account = add_account(&store, "ann");
         Self {
             dir,
@@ -42,7 +42,7 @@ impl Fixture {
     /// Ends the process, as far as the disk is concerned, and starts the next.
     fn restart(&mut self, quota: u64) {
         drop(self.store.take());
-        self.store = Some(Store::open(self.dir.path(), quota).unwrap());
+        self.store = Some(Store::open(self.dir.path(), quota, None).unwrap());
     }
 
     fn push(&self, items: &[DocChange]) -> Appended {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use storage::{Batch, View};
 
 use super::accounts::{from_json, json};
-use super::blobs::blob_row;
+use super::blobs::{blob_row, forget_sources};
 use super::keys::{self, Keys};
 use super::quota::ledger_row;
 use super::{AccountId, Store, StoreError};
@@ -171,6 +171,7 @@ impl Store {
             ledger.blobs = ledger.blobs.saturating_sub(1);
             batch.delete(Keys(account).blob(hash));
             batch.delete(Keys(account).condemned(since_ms, hash));
+            forget_sources(account, &row, &mut batch);
             batch.put(Keys(account).quota(), ledger.row());
             Ok((batch, true))
         })?;

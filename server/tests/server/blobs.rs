@@ -215,7 +215,7 @@ fn over_quota_is_refused_before_bytes_are_sent_and_raising_it_finishes() {
         user: "ann".into(),
         set: server::QuotaChange::Bytes(700_000),
     };
-    let text = server::run_admin(host.data(), 0, &quota).unwrap();
+    let text = server::run_admin(&server::Config::new(host.data()), &quota).unwrap();
     assert_eq!(text, "ann uses 300000 of 700000 bytes\n");
     let told = wire.receive_until(|frame| match frame {
         Frame::Quota(quota) if quota.limit == 700_000 => Some(quota),

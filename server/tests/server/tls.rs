@@ -76,7 +76,7 @@ fn http_and_websocket_over_tls() {
         user: "ann".into(),
         password: crate::host::PASSWORD.into(),
     };
-    server::run_admin(host.data(), 0, &add).unwrap();
+    server::run_admin(&server::Config::new(host.data()), &add).unwrap();
     let mut stream = connect(&host);
     let id = domain::DeviceId::from_bytes([1; 16]);
     let body = serde_json::json!({

@@ -234,6 +234,20 @@ impl DeviceSession {
         let Some(offer) = self.uploads.offers.get_mut(&bad.hash) else {
             return;
         };
+        if matches!(
+            bad.reason,
+            Reason::KindNotAllowed | Reason::TooLarge | Reason::Infected
+        ) {
+            // Sent again it would be the same.
+            let bytes = offer.item.bytes;
+            self.uploads.offers.remove(&bad.hash);
+            return self.refused(BlobRefused {
+                hash: bad.hash,
+                reason: bad.reason,
+                quota: self.quota,
+                bytes,
+            });
+        }
         if std::mem::replace(&mut offer.retried, true) {
             self.uploads.offers.remove(&bad.hash);
             self.uploads.refused.insert(bad.hash);

@@ -30,11 +30,13 @@ pub enum Reason {
     NobodyWaits,
     /// 12: too many documents, relays or blobs.
     TooMany,
+    /// 13: the server's scanner knows it as malware.
+    Infected,
     /// Any other number.
     Other(u8),
 }
 
-const NUMBERS: [(u8, Reason); 12] = [
+const NUMBERS: [(u8, Reason); 13] = [
     (1, Reason::Quota),
     (2, Reason::Malformed),
     (3, Reason::TooLarge),
@@ -47,6 +49,7 @@ const NUMBERS: [(u8, Reason); 12] = [
     (10, Reason::WrongLength),
     (11, Reason::NobodyWaits),
     (12, Reason::TooMany),
+    (13, Reason::Infected),
 ];
 
 impl Reason {
@@ -85,6 +88,7 @@ impl std::fmt::Display for Reason {
             Reason::WrongLength => "the bytes do not have the announced length",
             Reason::NobodyWaits => "nobody waits for it any more",
             Reason::TooMany => "too many at once",
+            Reason::Infected => "the server's scanner knows it as malware",
             Reason::Other(number) => {
                 return write!(
                     f,

@@ -5,7 +5,7 @@ use storage::{Batch, BlobError, BlobPart};
 use sync_protocol::Reason;
 use sync_protocol::server::{BlobWritten, WriteBlob};
 
-use super::{BlobRow, Reservation, blob_row, is_kind, reservation_row};
+use super::{BlobRow, Reservation, blob_row, reservation_row};
 use crate::hub::SessionId;
 use crate::store::accounts::{account_row, json};
 use crate::store::keys::Keys;
@@ -164,9 +164,12 @@ impl Store {
         let hash = part.hash();
         part.finish()?;
         let files = self.files(account)?;
-        if !is_kind(&files.blobs, hash, &reservation.mime)? {
-            files.blobs.remove(&hash)?;
-            return Ok(BlobWritten::Bad(Reason::KindNotAllowed));
+        let judged = self.judge(account, &files, hash, &reservation.mime);
+        if !matches!(judged, Ok(None)) {
+            files.blobs.erase(&hash)?;
+        }
+        if let Some(reason) = judged? {
+            return Ok(BlobWritten::Bad(reason));
         }
         self.settle(account, hash, now_ms)?;
         Ok(BlobWritten::Stored)
@@ -195,6 +198,7 @@ impl Store {
                     mime: reservation.mime,
                     stored_at_ms: now_ms,
                     unreferenced_since_ms: None,
+                    sources: Vec::new(),
                 };
                 batch.put(Keys(account).blob(hash), json(&row)?);
             }
