@@ -15,6 +15,8 @@ mod binary;
 mod blobs;
 #[path = "server/host.rs"]
 mod host;
+#[path = "server/picture.rs"]
+mod picture;
 #[path = "server/sync.rs"]
 mod sync;
 #[path = "server/tls.rs"]

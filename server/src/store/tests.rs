@@ -3,6 +3,8 @@
 mod devices;
 mod log;
 mod packs;
+#[path = "../../tests/server/picture.rs"]
+mod picture;
 mod quota;
 mod unused;
 
@@ -15,6 +17,7 @@ use tempfile::TempDir;
 
 use super::{AccountId, Store};
 use crate::auth::user_name::UserName;
+use picture::picture;
 
 /// A store in a directory of its own, with one account.
 struct Fixture {
@@ -106,14 +109,6 @@ impl Writer {
             .map(|head| domain::ChangeHash::from_bytes(head.0))
             .collect()
     }
-}
-
-/// A picture's bytes of a given length, different for each `n`.
-fn picture(n: u64, len: usize) -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0".to_vec();
-    bytes.extend_from_slice(&n.to_be_bytes());
-    bytes.resize(len.max(bytes.len()), 7);
-    bytes
 }
 
 fn offer_of(bytes: &[u8]) -> OfferItem {

@@ -8,7 +8,8 @@ use sync_protocol::{
 };
 
 use crate::host::{Host, Login, request};
-use crate::wire::{Wire, hash, offer, picture};
+use crate::picture::picture;
+use crate::wire::{Wire, hash, offer};
 
 const SIZE: usize = 300_000;
 

@@ -158,13 +158,6 @@ pub fn changes(doc: DocId, actor: u8, count: usize) -> Vec<DocChange> {
     (0..count).map(one).collect()
 }
 
-pub fn picture(n: u64, len: usize) -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0".to_vec();
-    bytes.extend_from_slice(&n.to_be_bytes());
-    bytes.resize(len, 7);
-    bytes
-}
-
 pub fn hash(bytes: &[u8]) -> BlobHash {
     BlobHash::from_bytes(*blake3::hash(bytes).as_bytes())
 }
