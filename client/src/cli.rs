@@ -5,6 +5,7 @@ mod account;
 mod add;
 mod card;
 mod conflicts;
+mod contents;
 mod deck;
 mod desk;
 mod explain;

@@ -28,7 +28,7 @@ pub use vault::{
     Answer, BlobInFull, BlobNotTaken, BlobShown, CardEdit, CardPage, CardShown, ConflictShown,
     DayTold, DeckSummary, EventTold, Hold, ImportReport, ItemShown, Joining, MediaFile,
     MediaFileError, MediaReport, MediaWish, NewCard, NewItem, NewMedia, Query, QueryError,
-    Repaired, Restored, Reviewed, SetAsideShown, SkippedRow, Stage, Status, StudyCounts,
+    Repaired, Restored, Reviewed, SetAsideShown, SideEdit, SkippedRow, Stage, Status, StudyCounts,
     StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind,
     VaultResult, VerifyReport, Why, days_ms,
 };

@@ -42,7 +42,7 @@ use domain::{Day, DeviceId, DocId, VaultId};
 use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 
 pub use error::{VaultError, VaultErrorKind, VaultResult};
-pub use input::{Answer, CardEdit, NewCard, NewItem};
+pub use input::{Answer, CardEdit, NewCard, NewItem, SideEdit};
 pub use join::Joining;
 pub use media_check::MediaReport;
 pub use media_shown::{BlobInFull, BlobShown, UnusedShown};

@@ -178,3 +178,55 @@ fn a_damaged_picture_is_named_and_fetched_again() {
     assert_eq!(number(&world.phone.sync(), "blobs_received"), 1);
     world.phone.ok(&["media", "check"]);
 }
+
+#[test]
+fn a_picture_is_put_on_a_card_and_taken_off_again() {
+    let world = World::new();
+    let second = world.phone.file("second.png", &png(2));
+    let second = second.to_str().expect("plain paths");
+    world.phone.edit(
+        &world.card,
+        &["--back-image", second, "--alt", "a flag", "--back", "Paris"],
+    );
+    let card = world.phone.show(&world.card);
+    assert_eq!(text(&card["back"][0], "text"), "Paris");
+    assert_eq!(text(&card["back"][1], "alt"), "a flag");
+    world.phone.sync();
+    assert_eq!(number(&world.laptop.sync(), "blobs_received"), 1);
+    assert_eq!(world.laptop.show(&world.card), card);
+
+    // The only thing on the front stays; with something in its place it goes.
+    let alone = [
+        "card",
+        "edit",
+        &world.card,
+        "--remove-media",
+        &world.blob[..12],
+    ];
+    let refused = world.phone.run(&alone).fails_with(2);
+    assert!(
+        refused.stderr.contains("something on its front"),
+        "{}",
+        refused.stderr
+    );
+    world.phone.edit(
+        &world.card,
+        &[
+            "--remove-media",
+            &world.blob[..12],
+            "--front",
+            "Capital of France?",
+        ],
+    );
+    let card = world.phone.show(&world.card);
+    assert_eq!(card["front"].as_array().map(Vec::len), Some(1));
+    assert_eq!(text(&card["front"][0], "text"), "Capital of France?");
+    let unused = world
+        .phone
+        .run(&["media", "list", "--unused", "--json"])
+        .ok();
+    assert_eq!(text(&unused.json_lines()[0], "blob"), world.blob);
+    world.phone.sync();
+    world.laptop.sync();
+    agree(&[&world.phone, &world.laptop]);
+}

@@ -1,11 +1,14 @@
 //! `memoryvault card`: list, show, edit, remove and restore cards, and tell why one is due.
 
-use client::{CardEdit, CardShown, Query, Vault};
+use client::{CardEdit, CardShown, NewItem, Query, Vault};
+use media::Wishes;
 use serde_json::json;
 
+use super::contents::{self, Items};
 use super::desk::Desk;
 use super::face;
 use super::failure::{Failure, Outcome};
+use super::parts::{Parts, Side};
 use super::screen::Screen;
 use super::table::{Align, count, lines};
 
@@ -45,7 +48,7 @@ pub(crate) enum CardCommand {
         /// The card: its id, or the first letters of it
         card: String,
     },
-    /// Change a card; what is not named stays as it is
+    /// Change a card: a text takes the place of the side's text, a picture or sound is added to it; what is not named stays as it is
     Edit(EditArgs),
 }
 
@@ -53,12 +56,14 @@ pub(crate) enum CardCommand {
 pub(crate) struct EditArgs {
     /// The card: its id, or the first letters of it
     card: String,
-    /// New text of the front; its pictures and sounds stay
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    front: Option<String>,
-    /// New text of the back; its pictures and sounds stay
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    back: Option<String>,
+    #[command(flatten)]
+    parts: Parts,
+    /// A picture or sound to take off the card: its hash, or the first letters of it; repeat for more
+    #[arg(long = "remove-media", value_name = "BLOB")]
+    remove_media: Vec<String>,
+    /// Keep added pictures and sounds as large and as loud as they are
+    #[arg(long)]
+    keep_original: bool,
     /// A tag to add; repeat for more
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
@@ -204,23 +209,52 @@ fn edit(mut desk: Desk<'_>, args: EditArgs) -> Outcome {
     } else {
         args.resume.then_some(false)
     };
-    let edit = CardEdit {
-        front: args.front,
-        back: args.back,
-        tags: args.tags,
-        untag: args.untag,
-        suspended,
-    };
-    if edit == CardEdit::default() {
+    let named = [
+        !args.parts.0.is_empty(),
+        !args.remove_media.is_empty(),
+        !args.tags.is_empty(),
+        !args.untag.is_empty(),
+        suspended.is_some(),
+    ];
+    if !named.contains(&true) {
         return Err(
             Failure::usage("nothing to change was named").hint("memoryvault card edit --help")
         );
     }
+    let read = contents::read(&desk, args.parts, "memoryvault card edit")?;
     let store = desk.open()?;
+    let wishes = Wishes {
+        keep_original: args.keep_original,
+    };
+    let Items { items, notes } = contents::prepare(&store, read, wishes)?;
+    let mut edit = CardEdit {
+        tags: args.tags,
+        untag: args.untag,
+        suspended,
+        ..CardEdit::default()
+    };
+    for (side, item) in items {
+        let of = match side {
+            Side::Front => &mut edit.front,
+            Side::Back => &mut edit.back,
+        };
+        match item {
+            NewItem::Media(media) => of.add.push(*media),
+            NewItem::Text(_) if of.text.is_some() => {
+                return Err(Failure::usage("a side has one text")
+                    .hint("put both into one, with an empty line between them"));
+            }
+            NewItem::Text(text) => of.text = Some(text),
+        }
+    }
     let mut vault = store.lock()?;
     let id = find(&vault, &args.card)?.id;
+    for blob in args.remove_media {
+        edit.remove_media.push(vault.media_find(&blob)?.blob.blob);
+    }
     vault.card_edit(id, &edit)?;
     let card = vault.card(id)?;
     drop(vault);
+    notes.iter().for_each(|note| desk.screen.note(note));
     desk.show(&card, |screen| face::card(screen, &card))
 }

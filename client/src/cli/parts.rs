@@ -1,6 +1,6 @@
-//! The contents of a new card as they stand on the command line: `--front`, `--back`, `--front-image`, `--front-audio`,
+//! The contents of a card as they stand on the command line: `--front`, `--back`, `--front-image`, `--front-audio`,
 //! `--back-image`, `--back-audio`, each as often as wished, in the order typed; `--alt` belongs to the media option
-//! before it. clap's derive loses the order between options, so this reads the indices. Opening files is done by `add`.
+//! before it. clap's derive loses the order between options, so this reads the indices. Opening files is done by `contents`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

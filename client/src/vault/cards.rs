@@ -7,11 +7,12 @@ use domain::document::conflict::Side;
 use domain::document::{EditError, cards, deck, settings};
 use domain::{CardId, DeckId, DocId, Item, TagId};
 
-use super::input::{CardEdit, NewCard, NewItem};
+use super::input::{CardEdit, NewCard, NewItem, SideEdit};
+use super::new_media::NewMedia;
 use super::refresh::{self, Scope};
 use super::write::Tx;
-use super::{ItemShown, Vault, VaultError, VaultResult, lookup};
-use crate::index::{DeckRow, ReadRows, key};
+use super::{Vault, VaultError, VaultResult, lookup};
+use crate::index::{CardRow, DeckRow, ReadRows, key};
 use crate::limit;
 use crate::local_state::{self, OpenPage};
 
@@ -66,14 +67,17 @@ impl Vault {
     /// # Errors
     /// There is no such card, or a text is too long.
     pub fn card_edit(&mut self, card: CardId, edit: &CardEdit) -> VaultResult<()> {
-        let blank = edit
-            .front
-            .as_ref()
-            .is_some_and(|text| text.trim().is_empty());
-        let only_text = |item: &ItemShown| matches!(item, ItemShown::Text { .. });
-        if blank && self.card(card)?.front.iter().all(only_text) {
+        if self.leaves_nothing_on_front(card, edit)? {
             return Err(nothing_on_front());
         }
+        let added = |side: &SideEdit| {
+            let items = side.add.iter().map(|media| self.prepare_media(media));
+            items.collect::<VaultResult<Vec<Item>>>()
+        };
+        let sides = [
+            (Side::Front, &edit.front.text, added(&edit.front)?),
+            (Side::Back, &edit.back.text, added(&edit.back)?),
+        ];
         self.write(|tx| {
             let add = tx.tags(&edit.tags)?;
             let remove: Vec<TagId> = edit
@@ -83,9 +87,13 @@ impl Vault {
                 .collect();
             let device = tx.device();
             tx.edit_card(card, |doc| {
-                for (side, text) in [(Side::Front, &edit.front), (Side::Back, &edit.back)] {
+                for (side, text, added) in &sides {
                     if let Some(text) = text {
-                        cards::set_side_text(doc, card, side, text, device)?;
+                        cards::set_side_text(doc, card, *side, text, device)?;
+                    }
+                    cards::remove_media(doc, card, *side, &edit.remove_media, device)?;
+                    for item in added {
+                        cards::append_item(doc, card, *side, item, device)?;
                     }
                 }
                 add.iter()
@@ -98,6 +106,26 @@ impl Vault {
                 })
             })
         })
+    }
+
+    fn leaves_nothing_on_front(&self, card: CardId, edit: &CardEdit) -> VaultResult<bool> {
+        let Some(row) = self.store.read::<CardRow>(&key::card(card))? else {
+            return Ok(false);
+        };
+        let stays = |item: &Item| match (item, &edit.front.text) {
+            (Item::Text(_), Some(_)) => false,
+            (item, _) => item
+                .blob()
+                .is_none_or(|(blob, _)| !edit.remove_media.contains(&blob)),
+        };
+        let has_text = edit
+            .front
+            .text
+            .as_ref()
+            .is_some_and(|text| !text.trim().is_empty());
+        let touched = edit.front.text.is_some() || !edit.remove_media.is_empty();
+        let front: Vec<Item> = row.front.iter().map(|stored| Item::parse(stored)).collect();
+        Ok(touched && !has_text && edit.front.add.is_empty() && !front.iter().any(stays))
     }
 
     /// Removes a card. An edit that another device makes meanwhile brings it back; `card_restore` does too.
@@ -191,15 +219,19 @@ impl Vault {
     fn prepare_item(&self, item: &NewItem) -> VaultResult<Item> {
         let item = match item {
             NewItem::Text(text) => Item::text(text.as_str()),
-            NewItem::Media(media) => {
-                if let Some(bytes) = &media.bytes {
-                    self.blobs.put_bytes(bytes)?;
-                }
-                media.item.clone()
-            }
+            NewItem::Media(media) => return self.prepare_media(media),
         };
         item.check()?;
         Ok(item)
+    }
+
+    /// Blob first, reference second.
+    fn prepare_media(&self, media: &NewMedia) -> VaultResult<Item> {
+        if let Some(bytes) = &media.bytes {
+            self.blobs.put_bytes(bytes)?;
+        }
+        media.item.check()?;
+        Ok(media.item.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of a vault: new cards with their media, edits, answers. Parsed values only; turning them into changes of
 //! documents is done by the files beside this one.
 
-use domain::{DeckId, Grade};
+use domain::{BlobHash, DeckId, Grade};
 
 use super::new_media::NewMedia;
 use crate::clock::Moment;
@@ -29,18 +29,39 @@ pub struct NewCard {
 }
 
 /// What to change of a card. What is none stays as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct CardEdit {
-    /// New text of the front; its media stay.
-    pub front: Option<String>,
-    /// New text of the back; its media stay.
-    pub back: Option<String>,
+    /// What to change of the front.
+    pub front: SideEdit,
+    /// What to change of the back.
+    pub back: SideEdit,
+    /// Pictures and sounds to take off both sides.
+    pub remove_media: Vec<BlobHash>,
     /// Names of tags to add.
     pub tags: Vec<String>,
     /// Names of tags to take away.
     pub untag: Vec<String>,
     /// Whether to keep it out of study.
     pub suspended: Option<bool>,
+}
+
+/// What to change of one side of a card.
+#[derive(Debug, Clone, Default)]
+pub struct SideEdit {
+    /// A text in the place of its text; its pictures and sounds stay.
+    pub text: Option<String>,
+    /// Pictures and sounds to add at its end.
+    pub add: Vec<NewMedia>,
+}
+
+impl SideEdit {
+    /// Another text and nothing else.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: Some(text.into()),
+            add: Vec::new(),
+        }
+    }
 }
 
 /// An answer to a card.

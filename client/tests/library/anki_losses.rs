@@ -1,6 +1,6 @@
 //! What other programs lose without a message when two devices meet, each with the opposite outcome.
 
-use client::{Answer, CardEdit, CardShown, Clock, ItemShown, NewItem, Query, Vault};
+use client::{Answer, CardEdit, CardShown, Clock, ItemShown, NewItem, Query, SideEdit, Vault};
 use domain::{CardId, Grade};
 
 use crate::relay::{Relay, fixture, moment, noon, picture, texts};
@@ -18,8 +18,8 @@ fn first_text(items: &[ItemShown]) -> &str {
 
 fn edit(front: Option<&str>, back: Option<&str>, tag: &str) -> CardEdit {
     CardEdit {
-        front: front.map(str::to_owned),
-        back: back.map(str::to_owned),
+        front: front.map(SideEdit::text).unwrap_or_default(),
+        back: back.map(SideEdit::text).unwrap_or_default(),
         tags: vec![tag.to_owned()],
         ..CardEdit::default()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use client::{
-    CardEdit, CardShown, Hold, ItemShown, MediaFile, NewItem, Query, Vault, VaultError,
+    CardEdit, CardShown, Hold, ItemShown, MediaFile, NewItem, Query, SideEdit, Vault, VaultError,
     VaultErrorKind,
 };
 use domain::CardId;
@@ -51,7 +51,7 @@ fn a_card_is_added_shown_edited_removed_and_restored() {
     );
 
     let edit = CardEdit {
-        back: Some("Oslo!".into()),
+        back: SideEdit::text("Oslo!"),
         tags: vec!["x".into()],
         untag: vec!["EUROPE".into()],
         ..CardEdit::default()
@@ -88,7 +88,7 @@ fn an_edit_that_changes_nothing_writes_nothing() {
         .card_edit(
             card,
             &CardEdit {
-                front: Some("f".into()),
+                front: SideEdit::text("f"),
                 ..CardEdit::default()
             },
         )
@@ -283,7 +283,7 @@ fn media_are_stored_once_named_by_cards_and_checked_by_verify() {
         .card_edit(
             first,
             &CardEdit {
-                front: Some("see".into()),
+                front: SideEdit::text("see"),
                 ..CardEdit::default()
             },
         )
@@ -335,7 +335,7 @@ fn a_front_of_nothing_but_blanks_is_refused() {
     refused(vault.add_card(&texts(deck, " ", "back")).unwrap_err());
     let id = vault.add_card(&texts(deck, "front", "back")).unwrap();
     let edit = CardEdit {
-        front: Some("\t".to_owned()),
+        front: SideEdit::text("\t"),
         ..CardEdit::default()
     };
     refused(vault.card_edit(id, &edit).unwrap_err());

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use client::{Answer, CardEdit, ItemShown};
+use client::{Answer, CardEdit, ItemShown, SideEdit};
 use domain::{CardId, DeckId, Grade};
 use proptest::prelude::*;
 
@@ -161,14 +161,14 @@ impl World {
         let (edit, what) = match step {
             Step::Edit { back: false, .. } => (
                 CardEdit {
-                    front: Some(text.clone()),
+                    front: SideEdit::text(text.clone()),
                     ..CardEdit::default()
                 },
                 What::Front { card, text },
             ),
             Step::Edit { back: true, .. } => (
                 CardEdit {
-                    back: Some(text.clone()),
+                    back: SideEdit::text(text.clone()),
                     ..CardEdit::default()
                 },
                 What::Back { card, text },

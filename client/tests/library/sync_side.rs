@@ -1,6 +1,6 @@
 //! What a session of sync asks of a vault: packs and hostile bytes, the incarnation, a new identity, repair, refusals.
 
-use client::{Answer, CardEdit, Hold, NewItem, Vault};
+use client::{Answer, CardEdit, Hold, NewItem, SideEdit, Vault};
 use domain::{DeviceId, DocId, Grade, VaultId};
 use storage::{encode_pack, pack_hash};
 use sync_protocol::device::{Apply, BlobRefused, Pack, Welcomed};
@@ -84,7 +84,7 @@ fn harmful_bytes_are_set_aside_and_the_next_honest_edit_works() {
         .card_edit(
             id,
             &CardEdit {
-                front: Some("edited".into()),
+                front: SideEdit::text("edited"),
                 ..CardEdit::default()
             },
         )

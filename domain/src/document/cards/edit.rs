@@ -10,7 +10,7 @@ use crate::document::Source;
 use crate::document::conflict::{Place, Side};
 use crate::document::node::{Fields, Node, distinct_texts};
 use crate::document::{DocKind, EditError, alive, begin};
-use crate::id::{CardId, DeckId, DeviceId, TagId};
+use crate::id::{BlobHash, CardId, DeckId, DeviceId, TagId};
 use crate::item::{Item, TextItem};
 use crate::limit;
 use crate::time::UnixMs;
@@ -157,6 +157,42 @@ pub fn insert_item<T: Transactable>(
     }
     tx.insert(&list, at.index, new.to_json())?;
     alive::touch(tx, &maps, device)
+}
+
+/// Adds an item at the end of a side.
+pub fn append_item<T: Transactable>(
+    tx: &mut T,
+    card: CardId,
+    side: Side,
+    new: &Item,
+    device: DeviceId,
+) -> Result<(), EditError> {
+    let maps = existing(tx, card)?;
+    let (_, elements) = open_side(tx, &maps, side)?;
+    let index = elements.len();
+    insert_item(tx, ItemPlace { card, side, index }, new, device)
+}
+
+/// Takes the pictures and sounds off a side that name one of these blobs.
+pub fn remove_media<T: Transactable>(
+    tx: &mut T,
+    card: CardId,
+    side: Side,
+    blobs: &[BlobHash],
+    device: DeviceId,
+) -> Result<(), EditError> {
+    let maps = existing(tx, card)?;
+    let (list, elements) = open_side(tx, &maps, side)?;
+    let before = tx.pending_ops();
+    for (index, nodes) in elements.iter().enumerate().rev() {
+        let names = item(nodes)
+            .blob()
+            .is_some_and(|(blob, _)| blobs.contains(&blob));
+        if names {
+            tx.delete(&list, index)?;
+        }
+    }
+    touch_if_changed(tx, before, &maps, device)
 }
 
 /// Replaces one item.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use client::{
     Answer, CardEdit, CardShown, Clock, Hold, Joining, Login, Moment, NewCard, NewItem, Query,
-    Vault,
+    SideEdit, Vault,
 };
 use domain::{CardId, ChangeHash, DeckId, DocId, Grade, OffsetMin, UnixMs, VaultId};
 use sim::dice::Dice;
@@ -85,7 +85,7 @@ impl Device {
             }
             (4..6, Some(card), _) => {
                 let edit = CardEdit {
-                    front: Some(text + &padding),
+                    front: SideEdit::text(text + &padding),
                     ..CardEdit::default()
                 };
                 vault.card_edit(card, &edit).ok();
