@@ -107,6 +107,15 @@ def run_plot(options, work):
     plot.report(work, size(options, plot.SIZES, plot.SIZES[:5], plot.SIZES[:2]), path)
 
 
+def run_media_files(options, work):
+    import media_files
+
+    print("## One picture, one sound\n")
+    # (runs, seconds of sound)
+    runs, seconds = size(options, (9, 140), (5, 60), (1, 3))
+    media_files.report(work, options.runs or runs, seconds)
+
+
 PARTS = {
     "cards": Part(run_cards, 600),
     "wan": Part(run_wan, 600),
@@ -115,5 +124,6 @@ PARTS = {
     "documents": Part(run_documents, 300),
     "server": Part(run_server, 120),
     "device": Part(run_device, 600),
+    "media-files": Part(run_media_files, 600),
     "plot": Part(run_plot, 600),
 }
