@@ -58,6 +58,13 @@ else
   skip "lints: clippy is not installed"
 fi
 
+# Independent readers that the tests of media are held against; without them those tests say that they skip.
+for reader in exiftool ffmpeg; do
+  command -v "$reader" >/dev/null && continue
+  case $reader in exiftool) package=libimage-exiftool-perl ;; *) package=$reader ;; esac
+  debian "$package" || echo "$reader is missing and could not be installed: install $package to have its tests run" >&2
+done
+
 # Counts what cargo's own summaries say; a run that broke without a failed test is one failure more.
 echo
 echo "== tests: cargo test --workspace"

@@ -109,7 +109,7 @@ def sounds(work, runs, seconds):
             "ours": [ours("prepare", path, out)],
             "loudnorm": [QUIET + [path, "-af", f"loudnorm=I={LUFS}:TP=-1.5", "-ar", "44100", *MP3, *rate, f"{out}-l.mp3"]],
             "two passes": [
-                QUIET + [path, "-af", "ebur128=framelog=quiet", "-f", "null", "-"],
+                QUIET + [path, "-af", "ebur128=framelog=verbose", "-f", "null", "-"],
                 QUIET + [path, "-af", "volume=2dB,alimiter=limit=0.84", *MP3, *rate, f"{out}-g.mp3"],
             ],
         }

@@ -139,6 +139,37 @@ fn a_sound_becomes_an_mp3_with_its_figures() {
 }
 
 #[test]
+fn server_and_devices_make_the_same_bytes_of_an_upload() {
+    let server = Server::new();
+    let login = Login::register(&server, "ada");
+    let uploads = [
+        ("word.wav", "--front-audio", wav(5, 1_500)),
+        ("large.png", "--front-image", noise_png(5, 1_400, 1_000)),
+    ];
+    for (name, option, upload) in uploads {
+        let made = post(
+            &server,
+            &login.token,
+            &format!("/v1/media?name={name}"),
+            &upload,
+        )
+        .json();
+        for device in ["phone", "laptop"].map(Device::new) {
+            let deck = device.add_deck("D");
+            let path = device.file(name, &upload);
+            let path = path.to_str().expect("plain paths");
+            let card = device.add(&["--deck", &deck, option, path, "--back", "x"]);
+            assert_eq!(
+                device.show(&card)["front"][0]["blob"],
+                made["blob"],
+                "{name}"
+            );
+        }
+        assert_ne!(made["blob"], made["source"], "{name} was to be encoded");
+    }
+}
+
+#[test]
 fn what_is_another_accounts_is_as_absent_as_what_nobody_has() {
     let server = Server::new();
     let (ada, bob) = (
