@@ -14,7 +14,8 @@ use std::path::Path;
 
 use ::media::Mime;
 
-/// Longest that one case may take, in milliseconds, on a machine that does little else.
+/// Most processor time that one case may take, in milliseconds: on a busy machine the clock on the wall says little. Who waits without
+/// working is ended by [`parent`]'s own patience.
 pub const CASE_MS_MAX: u64 = 5_000;
 
 /// Most memory that a process may hold at any moment of a case, in KiB: 256 MB.

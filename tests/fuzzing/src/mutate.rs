@@ -168,7 +168,10 @@ fn some_names(ops: &[Op], dice: &mut Dice) -> Vec<Name> {
     }
     let near = dice.pick(&names).cloned();
     if let Some(Name::Of(actor, counter)) = near {
-        names.push(Name::Of(actor, counter + dice.below(7).cast_signed() - 3));
+        names.push(Name::Of(
+            actor,
+            counter.saturating_add(dice.below(7).cast_signed() - 3),
+        ));
     }
     names
 }

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use ::media::{Kind, Mime, Wishes};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{Seeds, mutation};
 use crate::tally::peak_memory_kib;
@@ -39,7 +39,7 @@ pub struct Told {
     pub number: u64,
     /// What became of it.
     pub fate: Fate,
-    /// How long it took.
+    /// Processor time it took.
     pub ms: u64,
     /// Most memory of the process while it ran; 0 where the system does not say.
     pub peak_kib: u64,
@@ -86,6 +86,13 @@ impl FromStr for Told {
     }
 }
 
+/// Processor time of this process so far.
+fn processor_ms() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let ms = time.tv_sec * 1_000 + time.tv_nsec / 1_000_000;
+    u64::try_from(ms).unwrap_or(0)
+}
+
 /// Does the cases from one number up to another and writes a line for each.
 ///
 /// # Errors
@@ -100,12 +107,12 @@ pub fn serve(mime: Mime, seed: u64, from: u64, to: u64) -> io::Result<()> {
     for number in from..to {
         let bytes = mutation::make(mime, &seeds, seed, number);
         forget_peak();
-        let (begun, before) = (Instant::now(), PANICS.load(Ordering::Relaxed));
+        let (begun_ms, before) = (processor_ms(), PANICS.load(Ordering::Relaxed));
         let fate = catch_unwind(AssertUnwindSafe(|| attempt(&bytes))).unwrap_or(Fate::Panicked);
         let told = Told {
             number,
             fate,
-            ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ms: processor_ms().saturating_sub(begun_ms),
             peak_kib: peak_memory_kib().unwrap_or(0),
             caught: PANICS.load(Ordering::Relaxed) - before,
         };
