@@ -315,6 +315,8 @@ fn a_core_of_he_aac_is_said_to_be_one() {
 fn hostile_and_damaged_sounds_are_refused() {
     let crash = fixture("crash_symphonia_format_ogg_0.6.1.ogg");
     check_refused(&crash, "crash.ogg", "breaks the reader");
+    let crash = fixture("crash_symphonia_codec_vorbis_0.6.1.ogg");
+    check_refused(&crash, "crash.ogg", "breaks the decoder");
     check_refused(b"", "none.mp3", "empty");
     let long = wav(Coding::Int16, 8_000, 1, &vec![0.0; 305 * 8_000]);
     check_refused(&long, "long.wav", "longer than 300 seconds");
