@@ -96,12 +96,20 @@ pub(crate) fn run(mut desk: Desk<'_>, command: MediaCommand) -> Outcome {
         MediaCommand::Sweep { days } => {
             let swept = store.lock()?.sweep_media(client::days_ms(days))?;
             desk.show(&swept, |screen| {
-                screen.line(format!(
-                    "Removed {} of {} bytes; {} kept for a while yet.",
-                    things(swept.removed),
-                    grouped(swept.removed_bytes),
-                    things(swept.kept)
-                ));
+                screen.line(match swept.removed {
+                    0 => "Nothing was unused for long enough.".to_owned(),
+                    _ => format!(
+                        "Removed {}, {} bytes.",
+                        things(swept.removed),
+                        grouped(swept.removed_bytes)
+                    ),
+                });
+                if swept.kept > 0 {
+                    screen.line(format!(
+                        "{} unused, kept for a while yet.",
+                        things(swept.kept)
+                    ));
+                }
                 tell_overwritten(screen, swept.overwritten);
             })
         }
@@ -122,6 +130,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: MediaCommand) -> Outcome {
         }
         MediaCommand::Purge { blob, yes } => {
             let hash = store.lock()?.media_find(&blob)?.blob.blob;
+            store.lock()?.may_be_purged(hash)?;
             let question = format!("remove {hash} for good, from all your devices?");
             desk.confirm(yes, &question, &format!("memoryvault media purge {hash}"))?;
             let overwritten = store.lock()?.purge_media(hash)?;

@@ -115,12 +115,7 @@ impl Vault {
     /// # Errors
     /// Cards name it, it is unknown, or the disk refuses.
     pub fn purge_media(&mut self, blob: BlobHash) -> VaultResult<Option<bool>> {
-        let named = self.store.scan(&key::references_of(blob)).count();
-        if named > 0 || self.store.row(&key::blob(blob))?.is_some() {
-            return Err(VaultError::Refused(format!(
-                "{named} cards name it, see `memoryvault media show {blob}`; take it off them or remove them first"
-            )));
-        }
+        self.may_be_purged(blob)?;
         self.sure_of_unnamed(&[blob])?;
         let now_ms = self.now().at.0;
         // Noted first: cut off here, the bytes go with the report.
@@ -129,6 +124,25 @@ impl Vault {
             Ok(())
         })?;
         Ok(overwritten(self.erase(&blob)?))
+    }
+
+    /// Refuses a blob that cards name.
+    ///
+    /// # Errors
+    /// Cards name it.
+    pub fn may_be_purged(&self, blob: BlobHash) -> VaultResult<()> {
+        let named = self.store.scan(&key::references_of(blob)).count();
+        if named == 0 {
+            return Ok(());
+        }
+        let words = if named == 1 {
+            "a card names it"
+        } else {
+            "cards name it"
+        };
+        Err(VaultError::Refused(format!(
+            "{words}, see `memoryvault media show {blob}`: take it off with `memoryvault card edit CARD --remove-media`, or remove what names it"
+        )))
     }
 
     /// Keeps an unused blob for another while, or has the next sync bring it back.
