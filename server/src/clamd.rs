@@ -52,11 +52,7 @@ impl Clamd {
     pub(crate) fn scan(&self, bytes: &[u8]) -> io::Result<Verdict> {
         match self {
             Self::Tcp(address) => {
-                let address = address
-                    .to_socket_addrs()?
-                    .next()
-                    .ok_or_else(|| io::Error::other("its name has no address"))?;
-                let socket = TcpStream::connect_timeout(&address, limit::CLAMD_WAIT)?;
+                let socket = connect(address)?;
                 socket.set_read_timeout(Some(limit::CLAMD_WAIT))?;
                 socket.set_write_timeout(Some(limit::CLAMD_WAIT))?;
                 instream(socket, bytes)
@@ -71,19 +67,40 @@ impl Clamd {
     }
 }
 
+/// Connects to the first address of a name that answers.
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let mut failed = io::Error::other("its name has no address");
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit::CLAMD_WAIT) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 fn instream(mut socket: impl Read + Write, bytes: &[u8]) -> io::Result<Verdict> {
+    let sent = send(&mut socket, bytes);
+    let mut said = Vec::new();
+    let read = socket
+        .take(limit::CLAMD_ANSWER_BYTES_MAX)
+        .read_to_end(&mut said);
+    // It may have answered before everything was sent: those words tell more than the broken line.
+    if said.is_empty() {
+        sent?;
+        read?;
+    }
+    verdict(&String::from_utf8_lossy(&said))
+}
+
+fn send(socket: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     socket.write_all(b"zINSTREAM\0")?;
     for chunk in bytes.chunks(limit::CLAMD_CHUNK_BYTES) {
         let len = u32::try_from(chunk.len()).map_err(io::Error::other)?;
         socket.write_all(&len.to_be_bytes())?;
         socket.write_all(chunk)?;
     }
-    socket.write_all(&0_u32.to_be_bytes())?;
-    let mut said = Vec::new();
-    socket
-        .take(limit::CLAMD_ANSWER_BYTES_MAX)
-        .read_to_end(&mut said)?;
-    verdict(&String::from_utf8_lossy(&said))
+    socket.write_all(&0_u32.to_be_bytes())
 }
 
 fn verdict(said: &str) -> io::Result<Verdict> {

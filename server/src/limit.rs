@@ -87,6 +87,9 @@ pub const HASHES_QUEUED_MAX: usize = 32;
 /// Uploads to prepare that one account may send in a minute, and at once.
 pub const MEDIA_A_MINUTE: u32 = 60;
 
+/// Small copies of pictures that one account may have made in a minute: a long list at once.
+pub const THUMBNAILS_A_MINUTE: u32 = 600;
+
 /// Uploads that are in memory at once, each of 25 MiB at most.
 pub const UPLOADS_AT_ONCE: usize = 8;
 

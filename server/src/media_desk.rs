@@ -1,6 +1,8 @@
 //! Where uploads are read and pictures and sounds prepared: a few at once, each in a process of its own.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use media_worker::{Worker, WorkerError};
 
@@ -11,32 +13,37 @@ use crate::limit;
 #[derive(Debug)]
 pub(crate) struct MediaDesk {
     worker: Worker,
-    working: Semaphore,
-    uploading: Semaphore,
+    working: Arc<Semaphore>,
+    uploading: Arc<Semaphore>,
 }
 
 impl MediaDesk {
     pub(crate) fn new(worker: Worker) -> Self {
         Self {
             worker,
-            working: Semaphore::new(limit::PREPARED_AT_ONCE),
-            uploading: Semaphore::new(limit::UPLOADS_AT_ONCE),
+            working: Arc::new(Semaphore::new(limit::PREPARED_AT_ONCE)),
+            uploading: Arc::new(Semaphore::new(limit::UPLOADS_AT_ONCE)),
         }
     }
 
-    /// Room in memory for one upload.
-    pub(crate) async fn room_for_upload(&self) -> Result<SemaphorePermit<'_>, HttpError> {
+    /// Room in memory for one upload, to be kept as long as its bytes are.
+    pub(crate) async fn room_for_upload(&self) -> Result<OwnedSemaphorePermit, HttpError> {
         room(&self.uploading).await
     }
 
-    /// Has the worker do something, off the reactor.
+    /// Has the worker do something, off the reactor. Who goes away meanwhile leaves the work, and its room, to their end.
     pub(crate) async fn work<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Worker) -> Result<T, WorkerError> + Send + 'static,
     ) -> Result<T, HttpError> {
-        let _room = room(&self.working).await?;
+        let room = room(&self.working).await?;
         let worker = self.worker.clone();
-        let done = tokio::task::spawn_blocking(move || job(&worker)).await;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = job(&worker);
+            drop(room);
+            done
+        })
+        .await;
         let done = done.map_err(|error| HttpError::Internal(Box::new(error)))?;
         done.map_err(|error| match error {
             WorkerError::Start(_) => HttpError::Internal(Box::new(error)),
@@ -47,8 +54,9 @@ impl MediaDesk {
 }
 
 /// Waits for room for a while.
-async fn room(of: &Semaphore) -> Result<SemaphorePermit<'_>, HttpError> {
-    match tokio::time::timeout(limit::MEDIA_ROOM_WAIT, of.acquire()).await {
+async fn room(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, HttpError> {
+    let room = Arc::clone(of).acquire_owned();
+    match tokio::time::timeout(limit::MEDIA_ROOM_WAIT, room).await {
         Ok(Ok(room)) => Ok(room),
         _ => Err(HttpError::Busy(limit::BUSY_RETRY_AFTER)),
     }

@@ -7,7 +7,7 @@ use domain::BlobHash;
 use media_worker::Worker;
 
 use crate::auth::password::Passwords;
-use crate::auth::rate::{Rates, UploadRates};
+use crate::auth::rate::{AccountRates, Rates};
 use crate::config::Registration;
 use crate::hub::Hub;
 use crate::limit;
@@ -26,7 +26,9 @@ pub(crate) struct Service {
     pub(crate) passwords: Passwords,
     pub(crate) rates: Rates,
     /// How often an account may have something prepared.
-    pub(crate) uploads: UploadRates,
+    pub(crate) uploads: AccountRates,
+    /// How often it may have a picture made small.
+    pub(crate) thumbnails: AccountRates,
     pub(crate) media: MediaDesk,
     pub(crate) registration: Registration,
     /// How long a blob that no device names any more is kept.
@@ -105,7 +107,8 @@ impl Service {
             hub: Hub::default(),
             passwords,
             rates: Rates::default(),
-            uploads: UploadRates::default(),
+            uploads: AccountRates::new(limit::MEDIA_A_MINUTE),
+            thumbnails: AccountRates::new(limit::THUMBNAILS_A_MINUTE),
             media: MediaDesk::new(worker),
             registration,
             unused_grace,

@@ -230,7 +230,6 @@ fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     Ok(bytes)
 }
 
-/// Writes format and epoch into a new store, checks them in an old one.
 /// The key of signed links, drawn once.
 fn link_key(kv: &Kv) -> Result<[u8; 32], StoreError> {
     let drawn = random::<32>()?;
@@ -249,6 +248,7 @@ fn link_key(kv: &Kv) -> Result<[u8; 32], StoreError> {
     })
 }
 
+/// Writes format and epoch into a new store, checks them in an old one.
 fn prepare(kv: &Kv) -> Result<LogEpoch, StoreError> {
     let drawn = random::<16>()?;
     kv.update(move |view| {

@@ -95,17 +95,25 @@ impl Rates {
     }
 }
 
-/// How often each account may have a picture or sound prepared.
-#[derive(Debug, Default)]
-pub(crate) struct UploadRates {
+/// How often each account may have something heavy done.
+#[derive(Debug)]
+pub(crate) struct AccountRates {
+    a_minute: u32,
     accounts: Mutex<BTreeMap<AccountId, Bucket>>,
 }
 
-impl UploadRates {
-    /// Counts an upload, or says how long to wait.
+impl AccountRates {
+    pub(crate) fn new(a_minute: u32) -> Self {
+        Self {
+            a_minute,
+            accounts: Mutex::default(),
+        }
+    }
+
+    /// Counts one, or says how long to wait.
     pub(crate) fn attempt(&self, account: AccountId, now_ms: u64) -> Result<(), Duration> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        take(&mut accounts, account, limit::MEDIA_A_MINUTE, now_ms)
+        take(&mut accounts, account, self.a_minute, now_ms)
     }
 }
 

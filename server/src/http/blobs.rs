@@ -1,6 +1,5 @@
 //! `GET /v1/blobs/{hash}`, its thumbnails, and links to it that expire.
 
-use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::{BlobHash, VaultId};
 use futures_util::stream;
-use headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange, Range};
+use headers::{ETag, HeaderMapExt, IfNoneMatch, IfRange};
 use media::{Kind, Mime};
 use serde::{Deserialize, Serialize};
 use sync_protocol::server::BlobRead;
@@ -20,7 +19,7 @@ use sync_protocol::server::BlobRead;
 use super::caller::Caller;
 use super::error::HttpError;
 use super::json::JsonBody;
-use crate::clock::wall_ms;
+use crate::clock::{steady_ms, wall_ms};
 use crate::limit;
 use crate::link::Grant;
 use crate::service::{Context, Lane, Service};
@@ -112,6 +111,8 @@ pub(super) async fn thumbnail(
     asked: HeaderMap,
 ) -> Result<Response, HttpError> {
     let account = caller.account;
+    let rate = context.service.thumbnails.attempt(account, steady_ms());
+    rate.map_err(HttpError::TooManyRequests)?;
     let hash: BlobHash = hash.parse().map_err(|_| HttpError::NotFound)?;
     if !limit::THUMBNAIL_SIDES_PX.contains(&side) {
         return Err(HttpError::NotFound);
@@ -206,31 +207,33 @@ fn part(asked: &HeaderMap, etag: &ETag, len: u64) -> Part {
     let unchanged = asked
         .typed_get::<IfRange>()
         .is_none_or(|if_range| !if_range.is_modified(Some(etag), None));
-    let Some(range) = asked.typed_get::<Range>().filter(|_| unchanged) else {
-        return Part::Whole;
-    };
-    let mut ranges = range.satisfiable_ranges(len);
-    match (ranges.next(), ranges.next()) {
-        (Some(range), None) => {
-            let from = match range.0 {
-                Bound::Included(from) => from,
-                Bound::Excluded(before) => before.saturating_add(1),
-                Bound::Unbounded => 0,
-            };
-            let to = match range.1 {
-                Bound::Included(last) => last.saturating_add(1).min(len),
-                Bound::Excluded(end) => end.min(len),
-                Bound::Unbounded => len,
-            };
-            if from < to {
-                Part::Some { from, to }
-            } else {
-                Part::Nothing
-            }
+    asked
+        .get(header::RANGE)
+        .filter(|_| unchanged)
+        .and_then(|range| single(range.to_str().ok()?, len))
+        .unwrap_or(Part::Whole)
+}
+
+/// The one range of a header; none where there are several, or no range.
+fn single(range: &str, len: u64) -> Option<Part> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let (first, last) = (first.trim(), last.trim());
+    let (from, to) = if first.is_empty() {
+        (len.saturating_sub(last.parse().ok()?), len)
+    } else if last.is_empty() {
+        (first.parse().ok()?, len)
+    } else {
+        let (from, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+        if last < from {
+            return None;
         }
-        (None, _) => Part::Nothing,
-        _ => Part::Whole,
-    }
+        (from, last.saturating_add(1).min(len))
+    };
+    Some(if from < to {
+        Part::Some { from, to }
+    } else {
+        Part::Nothing
+    })
 }
 
 fn is_known(asked: &HeaderMap, etag: &ETag) -> bool {

@@ -59,8 +59,8 @@ pub(super) async fn upload(
     let service = &context.service;
     let rate = service.uploads.attempt(account, steady_ms());
     rate.map_err(HttpError::TooManyRequests)?;
+    let room = service.media.room_for_upload().await?;
     let bytes = {
-        let _room = service.media.room_for_upload().await?;
         let max = usize::try_from(media::limit::UPLOAD_BYTES_MAX).unwrap_or(usize::MAX);
         let read = to_bytes(body, max).await;
         read.map_err(|_| {
@@ -92,7 +92,11 @@ pub(super) async fn upload(
     let wishes = Wishes { keep_original };
     let prepared = service
         .media
-        .work(move |worker| worker.prepare(&bytes, &name, wishes))
+        .work(move |worker| {
+            let prepared = worker.prepare(&bytes, &name, wishes);
+            drop((bytes, room));
+            prepared
+        })
         .await?;
     let (uploaded, bytes) = described(prepared);
     let session = service.hub.session();
@@ -107,7 +111,12 @@ pub(super) async fn upload(
         Put::Stored => service.tell_stored(account, uploaded.blob).await?,
         Put::Arriving => return Err(HttpError::Busy(limit::BUSY_RETRY_AFTER)),
         Put::OverQuota(quota) => return Err(HttpError::OverQuota(quota)),
+        Put::Failed => return Err(HttpError::Busy(limit::BUSY_RETRY_AFTER)),
         Put::Refused(Reason::Storage) => return Err(HttpError::DiskFull),
+        Put::Refused(Reason::Infected) => {
+            let found = "what the server's log names".to_owned();
+            return Err(HttpError::Infected(found));
+        }
         Put::Refused(reason) => return Err(HttpError::MediaRefused(reason.to_string())),
     }
     let noted = uploaded.clone();
@@ -130,7 +139,12 @@ fn agrees_with_its_type(bytes: &[u8], headers: &HeaderMap) -> Result<(), HttpErr
     let (Some(announced), Some(found)) = (announced, media::sniff(bytes)) else {
         return Ok(());
     };
-    if announced.parse::<Mime>() == Ok(found) {
+    let agrees = match announced.parse::<Mime>() {
+        Ok(announced) => announced == found,
+        // One of the many other names of the same: image/jpg, audio/x-wav.
+        Err(_) => found.as_str().split('/').next() == announced.split('/').next(),
+    };
+    if agrees {
         return Ok(());
     }
     Err(HttpError::MediaRefused(format!(

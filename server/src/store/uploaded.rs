@@ -60,6 +60,8 @@ pub(crate) enum Put {
     Arriving,
     OverQuota(Quota),
     Refused(Reason),
+    /// It could not be stored, or the scanner gave no answer; the log says more. Trying again may help.
+    Failed,
 }
 
 /// A stored blob.
@@ -150,7 +152,8 @@ impl Store {
         };
         match self.write_blob(account, session, &piece, now_ms, || {})? {
             BlobWritten::Stored => Ok(Put::Stored),
-            BlobWritten::Bad(reason) | BlobWritten::Failed(reason) => Ok(Put::Refused(reason)),
+            BlobWritten::Bad(reason) => Ok(Put::Refused(reason)),
+            BlobWritten::Failed(_) => Ok(Put::Failed),
             BlobWritten::Piece => Err(StoreError::Damaged("a blob that is never whole")),
         }
     }
