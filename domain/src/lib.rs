@@ -5,7 +5,8 @@
 //! parameters. Shells (`client`, `server`) and `storage` call it; it calls none of them. Reading order:
 //!
 //! 1. [`item`], [`event`]: what a card is made of and what happens to it.
-//! 2. [`schedule`] folds a card's events to its box and due day, [`queue`] orders what is due.
+//! 2. [`schedule`] folds a card's events to its box and due day, [`queue`] orders what is due, [`statistics`] counts what was
+//!    done.
 //! 3. [`document`] writes and reads the four kinds of documents.
 //! 4. [`intake`] judges changes from outside before Automerge sees them.
 //! 5. [`digest`] tells whether two devices show the same.
@@ -19,6 +20,7 @@ pub mod item;
 pub mod limit;
 pub mod queue;
 pub mod schedule;
+pub mod statistics;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 pub mod time;

@@ -75,6 +75,15 @@ pub const RESPONSE_MS_MAX: u32 = 60_000;
 /// Longest interval of a box: a hundred years.
 pub const INTERVAL_DAYS_MAX: u16 = 36_500;
 
+/// Days that statistics look back, unless asked otherwise: a year, as a calendar shows it.
+pub const STATISTICS_DAYS: u32 = 365;
+/// Days that statistics may be asked to look back: ten years; a day is a row of the answer.
+pub const STATISTICS_DAYS_MAX: u32 = 3_660;
+/// Days that a forecast looks ahead: a season. Later due days move too often to be told.
+pub const FORECAST_DAYS: u32 = 90;
+/// Interval from which a card counts as mature in statistics; Anki draws the same line, so that figures compare.
+pub const MATURE_INTERVAL_DAYS: i32 = 21;
+
 /// New cards a day and deck, unless settings say otherwise.
 pub const NEW_PER_DAY: u32 = 20;
 /// Reviews a day and deck, unless settings say otherwise.

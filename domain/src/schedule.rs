@@ -143,6 +143,26 @@ pub fn fold<'a>(
     epochs: &[Epoch],
     deck: DeckId,
 ) -> CardState {
+    fold_by_day(events, epochs, deck, |_| {})
+}
+
+/// One study day of a fold.
+#[derive(Debug)]
+pub(crate) struct DayStep<'a> {
+    pub(crate) day: Day,
+    /// What happened, in order; nothing of it voided, repeated or broken, and no voids themselves.
+    pub(crate) events: &'a [&'a Event],
+    pub(crate) before: CardState,
+    pub(crate) after: CardState,
+}
+
+/// As [`fold`], and shows each study day on the way, oldest first.
+pub(crate) fn fold_by_day<'a>(
+    events: impl IntoIterator<Item = &'a Event>,
+    epochs: &[Epoch],
+    deck: DeckId,
+    mut each: impl FnMut(&DayStep<'_>),
+) -> CardState {
     let (events, ignored) = settle(events);
     let mut state = CardState {
         ignored,
@@ -161,7 +181,14 @@ pub fn fold<'a>(
         by_day.entry(event.day).or_default().push(event);
     }
     for (day, events) in by_day {
+        let before = state;
         apply_day(&mut state, day, &events, epochs, deck);
+        each(&DayStep {
+            day,
+            events: &events,
+            before,
+            after: state,
+        });
     }
     state
 }

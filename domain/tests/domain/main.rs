@@ -18,4 +18,5 @@ mod plain;
 mod queue;
 mod schedule;
 mod schema;
+mod statistics;
 mod support;
