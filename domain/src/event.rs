@@ -69,6 +69,8 @@ pub enum Kind {
     },
     /// The card starts anew.
     Reset,
+    /// The card is not asked any more on the event's day.
+    Bury,
 }
 
 impl Kind {
@@ -96,6 +98,7 @@ impl Kind {
             Self::Import => "import",
             Self::Void { .. } => "void",
             Self::Reset => "reset",
+            Self::Bury => "bury",
         }
     }
 }
@@ -279,6 +282,7 @@ const fn kind_code(kind: Kind) -> u8 {
         Kind::Import => 6,
         Kind::Void { .. } => 7,
         Kind::Reset => 8,
+        Kind::Bury => 9,
     }
 }
 
@@ -301,6 +305,7 @@ fn read_kind(code: u8, rest: &mut &[u8], length: usize) -> Result<Kind, EventErr
             target: EventId::from_bytes(take(rest).ok_or(short)?),
         },
         8 => Kind::Reset,
+        9 => Kind::Bury,
         unknown => return Err(EventError::Kind(unknown)),
     })
 }

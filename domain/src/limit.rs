@@ -74,6 +74,9 @@ pub const OFFSET_MIN_ABS_MAX: i16 = 18 * 60;
 pub const RESPONSE_MS_MAX: u32 = 60_000;
 /// Longest interval of a box: a hundred years.
 pub const INTERVAL_DAYS_MAX: u16 = 36_500;
+/// The chance to know a due card that FSRS can be asked for, in thousandths: below, cards are forgotten more often than the
+/// formulas were tried for; above, they come every day.
+pub const RETENTION_PERMILLE: std::ops::RangeInclusive<u16> = 700..=990;
 
 /// Days that statistics look back, unless asked otherwise: a year, as a calendar shows it.
 pub const STATISTICS_DAYS: u32 = 365;

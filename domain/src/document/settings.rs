@@ -8,14 +8,15 @@ use automerge::ROOT;
 use crate::document::Source;
 use crate::document::node::{Fields, Node, distinct_texts, maps_of};
 use crate::id::{DeviceId, TagId};
-use crate::schedule::Epoch;
+use crate::schedule::{Epoch, Weights};
 
 mod edit;
 mod epoch;
 mod genesis;
+mod weights;
 
 pub use edit::{
-    absorb, add_epoch, put_tag, remove_tag, set_daily_limits, set_device_name, set_rollover_hour,
+    absorb, add_epoch, put_tag, remove_tag, set_daily_limits, set_device_name, set_rollover_hour, set_weights,
 };
 pub use genesis::genesis;
 
@@ -25,6 +26,7 @@ const DEVICES: &str = "devices";
 const ROLLOVER_HOUR: &str = "rollover_hour";
 const NEW_PER_DAY: &str = "new_per_day";
 const REVIEWS_PER_DAY: &str = "reviews_per_day";
+const FSRS_WEIGHTS: &str = "fsrs_weights";
 const NAME: &str = "name";
 const COLOR: &str = "color";
 
@@ -46,6 +48,8 @@ pub struct SettingsView {
     pub devices: BTreeMap<DeviceId, String>,
     /// Scheduler settings, in the order chosen.
     pub epochs: Vec<Epoch>,
+    /// FSRS's weights, when fitted to this person.
+    pub weights: Option<Weights>,
     /// Hour at which a study day begins, when not the default.
     pub rollover_hour: Option<u8>,
     /// New cards a day and deck, when not the default.
@@ -65,6 +69,7 @@ pub fn read<D: Source>(doc: &D) -> SettingsView {
             .int(ROLLOVER_HOUR)
             .and_then(|hour| u8::try_from(hour).ok())
             .filter(|hour| *hour < 24),
+        weights: root.str(FSRS_WEIGHTS).and_then(weights::parse),
         new_per_day: figure(NEW_PER_DAY),
         reviews_per_day: figure(REVIEWS_PER_DAY),
         ..SettingsView::default()

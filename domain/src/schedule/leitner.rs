@@ -1,10 +1,8 @@
-//! Five boxes: right moves a card up and away, wrong sends it back. Pure rule for one study day; which answers make up the
-//! day is the caller's.
+//! Five boxes: right moves a card up and away, wrong sends it back. Which answers make up a day, and whether it was right,
+//! is `fold`'s.
 
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::CardState;
-use crate::time::Day;
 
 /// How many boxes there are.
 pub const BOX_COUNT: u8 = 5;
@@ -98,40 +96,31 @@ impl Default for Leitner {
 }
 
 impl Leitner {
-    /// Moves a card by one study day with at least one counted answer. Whatever was answered that day, and in whatever
-    /// order, the card moves once: down if anything was wrong, else up if it was due.
-    pub(crate) fn apply_day(&self, state: &mut CardState, day: Day, all_right: bool) {
-        if !all_right {
-            if !state.is_new() {
-                state.lapses = state.lapses.saturating_add(1);
-            }
-            state.box_number = match self.lapse {
-                Lapse::First => 1,
-                Lapse::BackOne => state.box_number.saturating_sub(1).max(1),
-            };
-            state.retired = false;
-            self.place(state, day);
-        } else if state.is_due(day) {
-            if state.box_number >= BOX_COUNT && self.last == Last::Retire {
-                state.retired = true;
-                state.due = None;
-                state.last_day = Some(day);
-                return;
-            }
-            state.box_number = state.box_number.saturating_add(1).min(BOX_COUNT);
-            self.place(state, day);
+    /// The box after a wrong answer.
+    pub(crate) fn box_after_wrong(&self, from: u8) -> u8 {
+        match self.lapse {
+            Lapse::First => 1,
+            Lapse::BackOne => from.saturating_sub(1).max(1),
         }
     }
 
-    fn place(&self, state: &mut CardState, day: Day) {
-        let index = usize::from(state.box_number.saturating_sub(1));
-        let days = self
-            .table
+    /// The box after a right answer of a due card.
+    pub(crate) fn box_after_right(from: u8) -> u8 {
+        from.saturating_add(1).min(BOX_COUNT)
+    }
+
+    /// Whether a right answer in this box ends the asking.
+    pub(crate) fn retires(&self, from: u8) -> bool {
+        from >= BOX_COUNT && self.last == Last::Retire
+    }
+
+    /// Days until a card that came into this box is due.
+    pub(crate) fn days(&self, box_number: u8) -> u16 {
+        let index = usize::from(box_number.saturating_sub(1));
+        self.table
             .get(index)
             .or(self.table.last())
             .copied()
-            .unwrap_or(1);
-        state.due = Some(day.plus(i32::from(days)));
-        state.last_day = Some(day);
+            .unwrap_or(1)
     }
 }

@@ -3,13 +3,13 @@
 use automerge::{ObjType, ROOT, transaction::Transactable};
 
 use super::{
-    COLOR, DEVICES, EPOCHS, NAME, NEW_PER_DAY, REVIEWS_PER_DAY, ROLLOVER_HOUR, SettingsView, TAGS,
-    epoch,
+    COLOR, DEVICES, EPOCHS, FSRS_WEIGHTS, NAME, NEW_PER_DAY, REVIEWS_PER_DAY, ROLLOVER_HOUR,
+    SettingsView, TAGS, epoch, weights,
 };
 use crate::document::node::{Fields, maps_of};
 use crate::document::{EditError, check_name};
 use crate::id::{DeviceId, TagId};
-use crate::schedule::Epoch;
+use crate::schedule::{Epoch, Weights};
 
 /// Names a tag; the id follows from the name. The spelling of the first to name it stays.
 pub fn put_tag<T: Transactable>(
@@ -113,6 +113,19 @@ pub fn set_rollover_hour<T: Transactable>(tx: &mut T, hour: u8) -> Result<(), Ed
     put_figure(tx, ROLLOVER_HOUR, Some(u32::from(hour)))
 }
 
+/// Sets FSRS's weights for all decks; nothing for those of the average person.
+pub fn set_weights<T: Transactable>(tx: &mut T, new: Option<&Weights>) -> Result<(), EditError> {
+    let json = new.map(weights::to_json);
+    if Fields::read(tx, &[ROOT]).str(FSRS_WEIGHTS) == json.as_deref() {
+        return Ok(());
+    }
+    match json {
+        Some(json) => tx.put(ROOT, FSRS_WEIGHTS, json)?,
+        None => tx.delete(ROOT, FSRS_WEIGHTS)?,
+    }
+    Ok(())
+}
+
 /// Sets the daily figures of all decks without their own; nothing for the built-in ones.
 pub fn set_daily_limits<T: Transactable>(
     tx: &mut T,
@@ -153,6 +166,9 @@ pub fn absorb<T: Transactable>(tx: &mut T, other: &SettingsView) -> Result<(), E
     }
     if own.rollover_hour.is_none() {
         put_figure(tx, ROLLOVER_HOUR, other.rollover_hour.map(u32::from))?;
+    }
+    if own.weights.is_none() {
+        set_weights(tx, other.weights.as_ref())?;
     }
     put_figure(tx, NEW_PER_DAY, own.new_per_day.or(other.new_per_day))?;
     put_figure(

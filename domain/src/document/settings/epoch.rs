@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::DeckId;
-use crate::schedule::{Epoch, Leitner, Scheduler};
+use crate::schedule::{Epoch, Fsrs, Leitner, Scheduler};
 use crate::time::{Day, Hlc};
 
 const STORED_BYTES_MAX: usize = 1_024;
@@ -23,6 +23,8 @@ struct Stored {
 #[serde(tag = "scheduler", rename_all = "lowercase")]
 enum StoredScheduler {
     Leitner(Leitner),
+    Sm2,
+    Fsrs(Fsrs),
 }
 
 /// The key an epoch is stored under; sorts by time.
@@ -31,13 +33,16 @@ pub(super) fn key(epoch: &Epoch) -> String {
 }
 
 pub(super) fn to_json(epoch: &Epoch) -> String {
-    let Scheduler::Leitner(leitner) = epoch.scheduler;
     let stored = Stored {
         hlc: epoch.hlc,
         deck: epoch.deck,
         day_from: epoch.day_from,
         rollover_hour: epoch.rollover_hour,
-        scheduler: StoredScheduler::Leitner(leitner),
+        scheduler: match epoch.scheduler {
+            Scheduler::Leitner(leitner) => StoredScheduler::Leitner(leitner),
+            Scheduler::Sm2 => StoredScheduler::Sm2,
+            Scheduler::Fsrs(fsrs) => StoredScheduler::Fsrs(fsrs),
+        },
     };
     serde_json::to_string(&stored)
         .expect("numbers, ids and names under string keys always serialise")
@@ -49,12 +54,15 @@ pub(super) fn parse(text: &str) -> Option<Epoch> {
         return None;
     }
     let stored: Stored = serde_json::from_str(text).ok()?;
-    let StoredScheduler::Leitner(leitner) = stored.scheduler;
     let epoch = Epoch {
         hlc: stored.hlc,
         deck: stored.deck,
         day_from: stored.day_from,
-        scheduler: Scheduler::Leitner(leitner),
+        scheduler: match stored.scheduler {
+            StoredScheduler::Leitner(leitner) => Scheduler::Leitner(leitner),
+            StoredScheduler::Sm2 => Scheduler::Sm2,
+            StoredScheduler::Fsrs(fsrs) => Scheduler::Fsrs(fsrs),
+        },
         rollover_hour: stored.rollover_hour,
     };
     epoch.is_valid().then_some(epoch)
