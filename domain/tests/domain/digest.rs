@@ -7,7 +7,7 @@ use domain::document::cards::CardView;
 use domain::document::conflict::{Conflict, ConflictId, Place, Side};
 use domain::document::deck::DeckView;
 use domain::document::settings::TagView;
-use domain::schedule::fold;
+use domain::schedule::{Rules, fold};
 use domain::{CardState, Day, Event, Grade, Item, Kind, TagId, UnixMs};
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn conflict() -> Conflict {
 }
 
 fn digest(view: &CardView, events: &[Event]) -> CardDigest {
-    card_digest(view, events, &fold(events, &[], deck(1)))
+    card_digest(view, events, &fold(events, &Rules::default(), deck(1)))
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn everything_shown_counts() {
     // The same answers under other settings: another due day is another sight.
     let elsewhere = CardState {
         due: Some(Day(99)),
-        ..fold(&answers, &[], deck(1))
+        ..fold(&answers, &Rules::default(), deck(1))
     };
     assert_ne!(
         card_digest(&view(), &answers, &elsewhere).digest,

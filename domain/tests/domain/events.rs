@@ -38,6 +38,7 @@ fn samples() -> Vec<Event> {
             target: event_id(6),
         },
         Kind::Reset,
+        Kind::Bury,
     ];
     kinds.into_iter().map(sample).collect()
 }

@@ -17,6 +17,7 @@ mod graph;
 mod plain;
 mod queue;
 mod schedule;
+mod schedulers;
 mod schema;
 mod statistics;
 mod support;

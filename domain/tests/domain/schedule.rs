@@ -1,7 +1,9 @@
-//! The Leitner schedule: golden vectors, and that the order in which events arrive makes no difference.
+//! The fold and the Leitner schedule: golden vectors; that the order in which events arrive makes no difference, whichever
+//! schedulers were in force.
 
 use domain::schedule::{
-    CardState, Epoch, Lapse, Last, Leitner, Preset, Scheduler, epoch_in_force, fold, next_state,
+    CardState, Epoch, Fsrs, Lapse, Last, Leitner, Preset, Rules, Scheduler, epoch_in_force, fold,
+    next_state,
 };
 use domain::{Day, Event, Grade, Hlc, Kind};
 use proptest::prelude::*;
@@ -132,7 +134,7 @@ fn golden_vectors() {
     ];
     for (words, expected) in cases {
         assert_eq!(
-            shown(&fold(&history(words), &[], deck(1))),
+            shown(&fold(&history(words), &Rules::default(), deck(1))),
             expected,
             "{words}"
         );
@@ -154,7 +156,7 @@ fn the_logical_clock_decides_then_the_device_then_the_id() {
             None,
         )
     };
-    let last_of = |a: Event, b: Event| fold(&[a, b], &[], deck(1)).box_number;
+    let last_of = |a: Event, b: Event| fold(&[a, b], &Rules::default(), deck(1)).box_number;
     assert_eq!(last_of(manual(2, 1, 2, 2), manual(1, 2, 1, 3)), 3);
     assert_eq!(last_of(manual(2, 1, 1, 2), manual(1, 1, 2, 3)), 3);
     assert_eq!(last_of(manual(2, 1, 1, 2), manual(1, 1, 1, 3)), 2);
@@ -210,7 +212,7 @@ fn options() {
     for (leitner, words, expected) in cases {
         let epochs = [epoch(1, -10, leitner)];
         assert_eq!(
-            shown(&fold(&history(words), &epochs, deck(1))),
+            shown(&fold(&history(words), &Rules::of(epochs), deck(1))),
             expected,
             "{words}"
         );
@@ -228,19 +230,19 @@ fn epochs_do_not_rewrite_the_past() {
     };
     let words = "10:3 12:3 16:3";
     assert_eq!(
-        shown(&fold(&history(words), &[], deck(1))),
+        shown(&fold(&history(words), &Rules::default(), deck(1))),
         "box 4 due 24 reviews 3 lapses 0"
     );
     // From day 16 on: the answers before keep their due days, and none becomes an early one.
     let from_16 = [epoch(5, 16, weekly)];
     assert_eq!(
-        shown(&fold(&history(words), &from_16, deck(1))),
+        shown(&fold(&history(words), &Rules::of(from_16), deck(1))),
         "box 4 due 30 reviews 3 lapses 0"
     );
     // The whole history under the new table would have held the card back.
     let from_start = [epoch(5, 0, weekly)];
     assert_eq!(
-        shown(&fold(&history(words), &from_start, deck(1))),
+        shown(&fold(&history(words), &Rules::of(from_start), deck(1))),
         "box 3 due 23 reviews 3 lapses 0"
     );
     // Chosen later holds, also when it begins earlier; a deck's own goes before the default.
@@ -286,7 +288,7 @@ fn broken_events_are_ignored_and_counted() {
         ..events[1]
     };
     events.extend([broken, contradiction]);
-    let state = fold(&events, &[], deck(1));
+    let state = fold(&events, &Rules::default(), deck(1));
     assert_eq!(state.ignored, 2);
     assert_eq!(state.reviews, 2);
 }
@@ -295,7 +297,7 @@ fn broken_events_are_ignored_and_counted() {
 fn what_a_grade_would_do() {
     let events = history("10:3");
     let next = event(2, 12, Kind::Review, Some(Grade::Good));
-    let state = next_state(&events, &next, &[], deck(1));
+    let state = next_state(&events, &next, &Rules::default(), deck(1));
     assert_eq!(
         (state.box_number, state.due, state.interval_days()),
         (3, Some(Day(16)), Some(4))
@@ -331,20 +333,29 @@ fn any_event() -> impl Strategy<Value = Event> {
     )
 }
 
-fn any_epochs() -> impl Strategy<Value = Vec<Epoch>> {
-    let one = (
-        0..4_u64,
-        -400..40,
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let leitner = (
         prop::array::uniform5(1_u16..20),
         any::<bool>(),
         any::<bool>(),
     );
-    let one = one.prop_map(|(hlc, day, table, back, retire)| {
+    let leitner = leitner.prop_map(|(table, back, retire)| {
         let lapse = if back { Lapse::BackOne } else { Lapse::First };
         let last = if retire { Last::Retire } else { Last::Repeat };
-        epoch(hlc, day, Leitner { table, lapse, last })
+        Scheduler::Leitner(Leitner { table, lapse, last })
     });
-    prop::collection::vec(one, 0..4)
+    let fsrs = (700_u16..=990, any::<bool>()).prop_map(|(retention_permille, fuzz)| {
+        Scheduler::Fsrs(Fsrs {
+            retention_permille,
+            fuzz,
+        })
+    });
+    let scheduler = prop_oneof![leitner, Just(Scheduler::Sm2), fsrs];
+    let one = (0..4_u64, -400..40, scheduler).prop_map(|(hlc, day, scheduler)| Epoch {
+        scheduler,
+        ..epoch(hlc, day, Leitner::default())
+    });
+    prop::collection::vec(one, 0..4).prop_map(Rules::of)
 }
 
 proptest! {
@@ -352,12 +363,12 @@ proptest! {
     #[test]
     fn order_makes_no_difference(
         events in prop::collection::vec(any_event(), 0..14),
-        epochs in any_epochs(),
+        rules in any_rules(),
         shuffled in any::<prop::sample::Index>(),
         owners in prop::collection::vec((0..4_usize, 0..4_usize), 14),
         merges in prop::collection::vec((0..4_usize, 0..4_usize), 0..8),
     ) {
-        let expected = fold(&events, &epochs, deck(1));
+        let expected = fold(&events, &rules, deck(1));
         // Each event starts on two replicas; then replicas are merged into each other at random, at last all into one.
         let mut replicas: Vec<Vec<Event>> = vec![Vec::new(); 4];
         for (event, (a, b)) in events.iter().zip(&owners) {
@@ -373,17 +384,22 @@ proptest! {
             let turn = shuffled.index(all.len());
             all.rotate_left(turn);
         }
-        prop_assert_eq!(fold(&all, &epochs, deck(1)), expected);
-        let mut epochs = epochs;
-        epochs.reverse();
-        prop_assert_eq!(fold(&all, &epochs, deck(1)), expected);
+        prop_assert_eq!(fold(&all, &rules, deck(1)), expected);
+        let mut rules = rules;
+        rules.epochs.reverse();
+        prop_assert_eq!(fold(&all, &rules, deck(1)), expected);
     }
 
     /// No history, however odd, leads out of the boxes.
     #[test]
-    fn states_stay_in_range(events in prop::collection::vec(any_event(), 0..30), epochs in any_epochs()) {
-        let state = fold(&events, &epochs, deck(1));
+    fn states_stay_in_range(events in prop::collection::vec(any_event(), 0..30), rules in any_rules()) {
+        let state = fold(&events, &rules, deck(1));
         prop_assert!((1..=5).contains(&state.box_number));
         prop_assert!(!(state.retired && state.due.is_some()));
+        prop_assert!((130..=2_000).contains(&state.ease_percent));
+        if let Some(memory) = state.memory {
+            prop_assert!((0.001..=36_500.0).contains(&memory.stability));
+            prop_assert!((1.0..=10.0).contains(&memory.difficulty));
+        }
     }
 }
