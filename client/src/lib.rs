@@ -8,6 +8,7 @@
 
 pub mod account;
 mod clock;
+mod deck_tree;
 mod import;
 mod index;
 mod limit;

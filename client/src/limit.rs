@@ -30,6 +30,12 @@ pub(crate) const EVENTS_PER_ROW_MAX: usize = 2_000;
 /// Sessions that try to be a repair after the server sent something that had to be set aside: one that is cut may be tried again.
 pub(crate) const REPAIRS_DUE_MAX: u8 = 3;
 
+/// The highest flag, as in Anki.
+pub(crate) const FLAG_MAX: u8 = 7;
+
+/// Days that one sitting can look ahead: a month of holidays.
+pub const AHEAD_DAYS_MAX: u16 = 31;
+
 /// Reviews that `undo` can take back, one after another.
 pub(crate) const UNDO_STEPS_MAX: usize = 100;
 

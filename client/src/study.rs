@@ -1,21 +1,38 @@
 //! One sitting: which card comes next, and what an answer does. Order and repeats are `domain::queue`'s; this file reads the
 //! candidates from the index, checks that each card is still to be asked, and records every answer before the next card.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::queue::{self, Candidate, DailyLimits, Done, Session, Turn};
-use domain::{CardId, CardState, DeckId, UnixMs, schedule};
+use domain::queue::{self, Candidate, DailyLimits, Done, Left, Session, Turn};
+use domain::{CardId, Day, DeckId, UnixMs, schedule};
 
+use crate::deck_tree::DeckTree;
 use crate::index::row::DayRow;
 use crate::index::{CardRow, DeckRow, ReadRows, key};
 use crate::vault::{
-    Answer, CardShown, Reviewed, StudyCounts, StudySummary, Undone, Vault, VaultError, VaultResult,
+    Answer, AnswerAs, CardShown, Query, Reviewed, StudyCounts, StudySummary, Undone, Vault,
+    VaultError, VaultResult,
 };
+
+/// What to study.
+#[derive(Debug, Clone, Default)]
+pub struct StudyWish {
+    /// These decks and their subdecks; none for all that are not archived.
+    pub decks: Vec<DeckId>,
+    /// Only cards that this query chooses.
+    pub query: Option<Query>,
+    /// Also the cards that are due in so many days; daily limits do not hold then, and there are no new cards.
+    pub ahead_days: u16,
+    /// Every card that is chosen, due or not; the answers move nothing.
+    pub cram: bool,
+}
 
 /// A sitting. It borrows nothing: every call takes the vault.
 #[derive(Debug)]
 pub struct StudySession {
     session: Session,
+    ahead_days: u16,
+    cram: bool,
     answered: Vec<&'static str>,
     undone: u64,
 }
@@ -26,45 +43,92 @@ impl Vault {
     /// # Errors
     /// The index cannot be read.
     pub fn study(&self, decks: &[DeckId]) -> VaultResult<StudySession> {
+        self.study_wish(&StudyWish {
+            decks: decks.to_vec(),
+            ..StudyWish::default()
+        })
+    }
+
+    /// Begins a sitting over what is wished.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn study_wish(&self, wish: &StudyWish) -> VaultResult<StudySession> {
         let today = self.today();
-        let mut candidates = Vec::new();
-        let mut left = BTreeMap::new();
-        for (id, deck) in self.deck_rows()? {
-            let chosen = if decks.is_empty() {
-                !deck.archived
-            } else {
-                decks.contains(&id)
-            };
-            if !chosen || !deck.visible {
-                continue;
-            }
-            let limits = self.limits_left(id, &deck)?;
-            self.due_candidates(id, limits.review, &mut candidates)?;
-            self.new_candidates(id, limits.new, &mut candidates)?;
-            left.insert(id, limits);
+        let rows = self.deck_rows()?;
+        let tree = DeckTree::of(&rows);
+        let chosen: BTreeSet<DeckId> = wish
+            .decks
+            .iter()
+            .flat_map(|deck| tree.with_subdecks(*deck))
+            .collect();
+        let decks: Vec<&(DeckId, DeckRow)> = rows
+            .iter()
+            .filter(|(id, deck)| {
+                deck.visible && (chosen.contains(id) || (wish.decks.is_empty() && !deck.archived))
+            })
+            .collect();
+        let mut left = Left {
+            unlimited: wish.cram || wish.ahead_days > 0,
+            ..Left::default()
+        };
+        for (id, deck) in &rows {
+            left.decks.insert(*id, self.limits_left(*id, deck, &tree)?);
+            left.above.insert(*id, tree.bounding(*id, &rows));
         }
-        let queue = queue::build(candidates, today, &left, 0);
+        let only = wish
+            .query
+            .as_ref()
+            .map(|query| self.chosen_by(query))
+            .transpose()?;
+        let mut candidates = Vec::new();
+        if left.unlimited || only.is_some() {
+            let ids: BTreeSet<DeckId> = decks.iter().map(|(id, _)| *id).collect();
+            self.chosen_candidates(wish, &ids, only.as_ref(), &mut candidates)?;
+        } else {
+            for (id, _) in decks {
+                let limits = left.decks.get(id).copied().unwrap_or_default();
+                self.due_candidates(*id, limits.review, &mut candidates)?;
+                self.new_candidates(*id, limits.new, &mut candidates)?;
+            }
+        }
         Ok(StudySession {
-            session: Session::new(queue),
+            session: Session::new(queue::build(candidates, today, &left, 0)),
+            ahead_days: wish.ahead_days,
+            cram: wish.cram,
             answered: Vec::new(),
             undone: 0,
         })
     }
 
-    fn limits_left(&self, id: DeckId, deck: &DeckRow) -> VaultResult<DailyLimits> {
+    fn chosen_by(&self, query: &Query) -> VaultResult<BTreeSet<CardId>> {
+        let mut chosen = BTreeSet::new();
+        self.cards(query, &mut |card| chosen.insert(card.id))?;
+        Ok(chosen)
+    }
+
+    fn limits_left(&self, id: DeckId, deck: &DeckRow, tree: &DeckTree) -> VaultResult<DailyLimits> {
         let (new, review) = self.settings().daily_figures();
         let limits = DailyLimits {
             new: deck.new_per_day.unwrap_or(new),
             review: deck.reviews_per_day.unwrap_or(review),
         };
-        let day: DayRow = self
-            .store()
-            .read(&key::day(id, self.today()))?
-            .unwrap_or_default();
-        Ok(limits.less(Done {
-            new: day.new,
-            review: day.reviews,
-        }))
+        let mut done = Done::default();
+        // Only a figure of its own bounds a deck's subdecks.
+        let counted = if has_figures(deck) {
+            tree.with_subdecks(id)
+        } else {
+            vec![id]
+        };
+        for deck in counted {
+            let day: DayRow = self
+                .store()
+                .read(&key::day(deck, self.today()))?
+                .unwrap_or_default();
+            done.new = done.new.saturating_add(day.new);
+            done.review = done.review.saturating_add(day.reviews);
+        }
+        Ok(limits.less(done))
     }
 
     /// The due cards of a deck that the queue may choose: box by box the longest overdue, until there are as many as the day has room
@@ -88,18 +152,7 @@ impl Vault {
                     break;
                 }
                 last = Some(due);
-                let state = CardState {
-                    box_number,
-                    due: Some(due),
-                    ..CardState::default()
-                };
-                into.push(Candidate {
-                    card,
-                    deck,
-                    state,
-                    created_at: UnixMs(0),
-                    note: None,
-                });
+                into.extend(self.candidate(card, today)?);
             }
         }
         Ok(())
@@ -111,34 +164,101 @@ impl Vault {
         limit: u32,
         into: &mut Vec<Candidate>,
     ) -> VaultResult<()> {
-        for entry in self
-            .store()
-            .scan(&key::due_of(deck, key::CLASS_NEW))
-            .take(bound(limit))
-        {
+        let today = self.today();
+        let bound = into.len().saturating_add(bound(limit));
+        for entry in self.store().scan(&key::due_of(deck, key::CLASS_NEW)) {
+            if into.len() >= bound {
+                break;
+            }
             let (key, _) = entry?;
-            let Some((created_ms, card)) = key::read_new(&key) else {
+            if let Some((_, card)) = key::read_new(&key) {
+                into.extend(self.candidate(card, today)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A card as the queue sees it; none when it is put off for today.
+    fn candidate(&self, card: CardId, today: Day) -> VaultResult<Option<Candidate>> {
+        let row: Option<CardRow> = self.store().read(&key::card(card))?;
+        Ok(row
+            .filter(|row| !row.state.to_state().is_buried(today))
+            .map(|row| candidate(card, &row)))
+    }
+
+    /// The cards of decks that the person asked for, whatever the index of due days says.
+    fn chosen_candidates(
+        &self,
+        wish: &StudyWish,
+        decks: &BTreeSet<DeckId>,
+        only: Option<&BTreeSet<CardId>>,
+        into: &mut Vec<Candidate>,
+    ) -> VaultResult<()> {
+        let today = self.today();
+        for entry in self.store().scan(key::CARDS) {
+            let (key, bytes) = entry?;
+            let Some(card) = key::last16(&key).map(CardId::from_bytes) else {
                 continue;
             };
-            into.push(Candidate {
-                card,
-                deck,
-                state: CardState::default(),
-                created_at: UnixMs(created_ms),
-                note: None,
-            });
+            if only.is_some_and(|only| !only.contains(&card)) {
+                continue;
+            }
+            let row: CardRow =
+                crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?;
+            if decks.contains(&row.deck) && is_asked(&row, today, wish.ahead_days, wish.cram) {
+                into.push(candidate(card, &row));
+            }
         }
         Ok(())
     }
 
     /// Whether a card of the queue is still to be asked.
-    fn is_to_be_asked(&self, turn: Turn) -> VaultResult<bool> {
+    fn is_to_be_asked(&self, session: &StudySession, turn: Turn) -> VaultResult<bool> {
         let Some(row): Option<CardRow> = self.store().read(&key::card(turn.card))? else {
             return Ok(false);
         };
         let deck: Option<DeckRow> = self.store().read(&key::deck(row.deck))?;
-        let shown = row.visible && deck.is_some_and(|deck| deck.visible);
-        Ok(shown && !row.suspended && (turn.repeat || row.is_due(self.today())))
+        let shown = row.visible && deck.is_some_and(|deck| deck.visible) && !row.suspended;
+        let today = self.today();
+        let buried = row.state.to_state().is_buried(today) && !session.cram;
+        Ok(shown
+            && !buried
+            && (turn.repeat || is_asked(&row, today, session.ahead_days, session.cram)))
+    }
+}
+
+/// Whether a wish takes a card that its decks and its query chose.
+fn is_asked(row: &CardRow, today: Day, ahead_days: u16, cram: bool) -> bool {
+    let state = row.state.to_state();
+    if !row.visible || row.suspended {
+        return false;
+    }
+    if cram {
+        return true;
+    }
+    let new_ones = ahead_days == 0 || !row.is_new();
+    new_ones && !state.is_buried(today) && row.is_due(today.plus(i32::from(ahead_days)))
+}
+
+fn candidate(card: CardId, row: &CardRow) -> Candidate {
+    Candidate {
+        card,
+        deck: row.deck,
+        state: row.state.to_state(),
+        created_at: UnixMs(row.created_ms),
+        note: None,
+    }
+}
+
+fn has_figures(deck: &DeckRow) -> bool {
+    deck.new_per_day.is_some() || deck.reviews_per_day.is_some()
+}
+
+impl DeckTree {
+    /// The decks above one whose own figures hold for it too.
+    fn bounding(&self, deck: DeckId, rows: &[(DeckId, DeckRow)]) -> Vec<DeckId> {
+        let bounds = |id: &DeckId| rows.iter().any(|(own, row)| own == id && has_figures(row));
+        self.above(deck).into_iter().filter(bounds).collect()
     }
 }
 
@@ -166,7 +286,12 @@ impl StudySession {
         let turn = self
             .turn(vault)?
             .ok_or_else(|| VaultError::Refused("there is no card left to answer".to_owned()))?;
-        let reviewed = vault.answer(turn.card, answer, turn.repeat)?;
+        let how = match (self.cram, turn.repeat) {
+            (true, _) => AnswerAs::Cram,
+            (false, true) => AnswerAs::Repeat,
+            (false, false) => AnswerAs::Scheduled,
+        };
+        let reviewed = vault.answer(turn.card, answer, how)?;
         self.session.answered(turn, answer.grade, vault.now().at);
         self.answered.push(crate::vault::grade_name(answer.grade));
         Ok(reviewed)
@@ -185,6 +310,19 @@ impl StudySession {
         self.answered.pop();
         self.undone += 1;
         Ok(undone)
+    }
+
+    /// Puts the present card off until tomorrow.
+    ///
+    /// # Errors
+    /// There is no card left, or the vault cannot be written.
+    pub fn bury(&mut self, vault: &mut Vault) -> VaultResult<()> {
+        let turn = self
+            .turn(vault)?
+            .ok_or_else(|| VaultError::Refused("there is no card left to put off".to_owned()))?;
+        vault.bury(turn.card)?;
+        self.session.drop_card(turn.card);
+        Ok(())
     }
 
     /// What is left.
@@ -231,7 +369,7 @@ impl StudySession {
 
     fn turn(&mut self, vault: &Vault) -> VaultResult<Option<Turn>> {
         while let Some(turn) = self.session.front(vault.now().at) {
-            if vault.is_to_be_asked(turn)? {
+            if vault.is_to_be_asked(self, turn)? {
                 return Ok(Some(turn));
             }
             self.session.drop_card(turn.card);

@@ -16,6 +16,8 @@ mod lookup;
 mod media_check;
 mod media_shown;
 mod new_media;
+mod options;
+mod placed;
 mod query;
 mod rebuild;
 mod refresh;
@@ -42,11 +44,13 @@ use domain::{Day, DeviceId, DocId, VaultId};
 use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 
 pub use error::{VaultError, VaultErrorKind, VaultResult};
+pub(crate) use input::AnswerAs;
 pub use input::{Answer, CardEdit, NewCard, NewItem, SideEdit};
 pub use join::Joining;
 pub use media_check::MediaReport;
 pub use media_shown::{BlobInFull, BlobShown, UnusedShown};
 pub use new_media::{MediaFile, MediaFileError, NewMedia};
+pub use options::{DeckOptions, OptionsChange, OptionsPreview, SchedulerShown};
 pub use query::{Query, QueryError};
 pub use thumbnails::ThumbnailSide;
 

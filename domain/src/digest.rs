@@ -131,6 +131,8 @@ pub fn finish(
         for figure in [deck.new_per_day, deck.reviews_per_day] {
             hash.number(figure.map_or(0, |figure| u64::from(figure) + 1));
         }
+        hash.number(deck.leech_lapses.map_or(0, |lapses| u64::from(lapses) + 1));
+        hash.number(u64::from(deck.leech_stays));
         conflicts(hash, &deck.conflicts);
     });
     hash.list(tags, |hash, (id, tag)| {

@@ -91,6 +91,8 @@ pub const MATURE_INTERVAL_DAYS: i32 = 21;
 pub const NEW_PER_DAY: u32 = 20;
 /// Reviews a day and deck, unless settings say otherwise.
 pub const REVIEWS_PER_DAY: u32 = 200;
+/// Lapses after which a card is a leech, unless its deck says otherwise: as in Anki.
+pub const LEECH_LAPSES: u32 = 8;
 
 const _: () = assert!(ITEM_BYTES_MAX <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX <= CHANGE_INFLATED_BYTES_MAX);

@@ -69,6 +69,17 @@ impl DailyLimits {
     }
 }
 
+/// What may still be served today.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Left {
+    /// By deck, its subdecks' answers counted in; a deck not named serves the default.
+    pub decks: BTreeMap<DeckId, DailyLimits>,
+    /// The decks above a deck whose limits hold for it too.
+    pub above: BTreeMap<DeckId, Vec<DeckId>>,
+    /// Serve every candidate: the person asked for these cards.
+    pub unlimited: bool,
+}
+
 /// A card in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queued {
@@ -103,18 +114,17 @@ pub fn done_by<'a>(events: impl IntoIterator<Item = &'a Event>, day: Day) -> Don
 }
 
 /// The cards to ask on `today`, in order: due ones by box, the longest overdue first; a new one after every five.
-/// `left` gives what each deck may still serve; a deck not named serves the default.
 pub fn build(
     candidates: impl IntoIterator<Item = Candidate>,
     today: Day,
-    left: &BTreeMap<DeckId, DailyLimits>,
+    left: &Left,
     seed: u64,
 ) -> Vec<Queued> {
     let (mut due, mut new) = (Vec::new(), Vec::new());
     for candidate in candidates {
         if candidate.state.is_new() {
             new.push(candidate);
-        } else if candidate.state.is_due(today) {
+        } else if left.unlimited || candidate.state.is_due(today) {
             due.push(candidate);
         }
     }
@@ -154,21 +164,26 @@ fn shuffled(card: CardId, day: Day, seed: u64) -> [u8; 8] {
 
 fn keep_within(
     candidates: Vec<Candidate>,
-    left: &BTreeMap<DeckId, DailyLimits>,
+    left: &Left,
     figure: impl Fn(&DailyLimits) -> u32,
 ) -> Vec<Candidate> {
-    let mut left_by_deck: BTreeMap<DeckId, u32> = BTreeMap::new();
+    if left.unlimited {
+        return candidates;
+    }
+    let mut served: BTreeMap<DeckId, u32> = BTreeMap::new();
     let mut kept = candidates;
     kept.retain(|candidate| {
-        let fresh = || figure(&left.get(&candidate.deck).copied().unwrap_or_default());
-        let left = left_by_deck.entry(candidate.deck).or_insert_with(fresh);
-        match left.checked_sub(1) {
-            Some(fewer) => {
-                *left = fewer;
-                true
-            }
-            None => false,
+        let above = left.above.get(&candidate.deck).into_iter().flatten();
+        let decks = || std::iter::once(&candidate.deck).chain(above.clone());
+        let room = |deck: &DeckId| {
+            let limits = left.decks.get(deck).copied().unwrap_or_default();
+            figure(&limits) > served.get(deck).copied().unwrap_or(0)
+        };
+        let fits = decks().all(room);
+        if fits {
+            decks().for_each(|deck| *served.entry(*deck).or_default() += 1);
         }
+        fits
     });
     kept
 }

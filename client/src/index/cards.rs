@@ -6,7 +6,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::document::cards::CardView;
-use domain::{BlobHash, CardId, Day, DeckId, Epoch, Event, Item, Kind, schedule};
+use domain::schedule::{self, Rules};
+use domain::{BlobHash, CardId, Day, DeckId, Event, Item, Kind};
 
 use super::row::{
     self, BlobRow, CardRow, ConflictsRow, Content, DayRow, ReferenceRow, SumRow, TotalsRow,
@@ -18,7 +19,7 @@ use crate::vault::{VaultError, VaultResult};
 /// Writes the rows that depend on cards and events.
 pub(crate) struct Indexer<'a, R> {
     rows: &'a mut R,
-    epochs: &'a [Epoch],
+    rules: &'a Rules,
     /// Blobs that gained their first or lost their last card.
     blobs: BTreeSet<BlobHash>,
     /// Sums of decks as they will be written: many cards of one deck follow each other.
@@ -26,10 +27,10 @@ pub(crate) struct Indexer<'a, R> {
 }
 
 impl<'a, R: Rows> Indexer<'a, R> {
-    pub(crate) fn new(rows: &'a mut R, epochs: &'a [Epoch]) -> Self {
+    pub(crate) fn new(rows: &'a mut R, rules: &'a Rules) -> Self {
         Self {
             rows,
-            epochs,
+            rules,
             blobs: BTreeSet::new(),
             sums: BTreeMap::new(),
         }
@@ -92,7 +93,7 @@ impl<'a, R: Rows> Indexer<'a, R> {
 
     /// A card's row with what these events make of it.
     fn under(&self, view: &CardView, row: CardRow, events: &BTreeSet<Event>) -> CardRow {
-        let state = schedule::fold(events, self.epochs, view.deck);
+        let state = schedule::fold(events, self.rules, view.deck);
         row.with_events(view, events, state)
     }
 

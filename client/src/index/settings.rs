@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::document::settings::{SettingsView, TagView};
-use domain::schedule::{Lapse, Last, Leitner, Scheduler};
-use domain::{DEFAULT_ROLLOVER_HOUR, Day, DeckId, DeviceId, Epoch, Hlc, TagId};
+use domain::document::settings::{self, SettingsView, TagView};
+use domain::schedule::{Rules, Weights};
+use domain::{DEFAULT_ROLLOVER_HOUR, DeviceId, Epoch, TagId};
 use minicbor::{Decode, Encode};
 
 use super::field::id16;
@@ -17,13 +17,17 @@ pub(crate) struct SettingsRow {
     #[n(1)]
     devices: Vec<DeviceRow>,
     #[n(2)]
-    epochs: Vec<EpochRow>,
+    /// As the settings document has them.
+    epochs: Vec<String>,
     #[n(3)]
     rollover_hour: Option<u8>,
     #[n(4)]
     new_per_day: Option<u32>,
     #[n(5)]
     reviews_per_day: Option<u32>,
+    /// FSRS's weights, as the settings document has them.
+    #[n(6)]
+    weights: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -44,28 +48,6 @@ struct DeviceRow {
     name: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct EpochRow {
-    #[n(0)]
-    hlc: u64,
-    /// Zeros for the default of all decks.
-    #[cbor(n(1), with = "id16")]
-    deck: DeckId,
-    #[n(2)]
-    day_from: i32,
-    #[n(3)]
-    table: [u16; 5],
-    #[n(4)]
-    back_one: bool,
-    #[n(5)]
-    retire: bool,
-    #[n(6)]
-    rollover_hour: u8,
-}
-
-/// No deck has this id; it stands for all of them.
-const ALL_DECKS: DeckId = DeckId::from_bytes([0; 16]);
-
 impl From<&SettingsView> for SettingsRow {
     fn from(view: &SettingsView) -> Self {
         let tag = |(id, tag): (&TagId, &TagView)| TagRow {
@@ -80,49 +62,11 @@ impl From<&SettingsView> for SettingsRow {
         Self {
             tags: view.tags.iter().map(tag).collect(),
             devices: view.devices.iter().map(device).collect(),
-            epochs: view.epochs.iter().map(EpochRow::from).collect(),
+            epochs: view.epochs.iter().map(settings::epoch_to_json).collect(),
+            weights: view.weights.as_ref().map(settings::weights_to_json),
             rollover_hour: view.rollover_hour,
             new_per_day: view.new_per_day,
             reviews_per_day: view.reviews_per_day,
-        }
-    }
-}
-
-impl From<&Epoch> for EpochRow {
-    fn from(epoch: &Epoch) -> Self {
-        let Scheduler::Leitner(leitner) = epoch.scheduler;
-        Self {
-            hlc: epoch.hlc.to_u64(),
-            deck: epoch.deck.unwrap_or(ALL_DECKS),
-            day_from: epoch.day_from.0,
-            table: leitner.table,
-            back_one: leitner.lapse == Lapse::BackOne,
-            retire: leitner.last == Last::Retire,
-            rollover_hour: epoch.rollover_hour,
-        }
-    }
-}
-
-impl EpochRow {
-    fn to_epoch(&self) -> Epoch {
-        Epoch {
-            hlc: Hlc::from_u64(self.hlc),
-            deck: (self.deck != ALL_DECKS).then_some(self.deck),
-            day_from: Day(self.day_from),
-            scheduler: Scheduler::Leitner(Leitner {
-                table: self.table,
-                lapse: if self.back_one {
-                    Lapse::BackOne
-                } else {
-                    Lapse::First
-                },
-                last: if self.retire {
-                    Last::Retire
-                } else {
-                    Last::Repeat
-                },
-            }),
-            rollover_hour: self.rollover_hour,
         }
     }
 }
@@ -147,6 +91,7 @@ impl SettingsRow {
                 .map(|device| (device.id, device.name.clone()))
                 .collect(),
             epochs: self.epochs(),
+            weights: self.weights(),
             rollover_hour: self.rollover_hour,
             new_per_day: self.new_per_day,
             reviews_per_day: self.reviews_per_day,
@@ -155,20 +100,35 @@ impl SettingsRow {
     }
 
     /// Scheduler settings, in the order chosen.
-    pub(crate) fn epochs(&self) -> Vec<Epoch> {
-        self.epochs.iter().map(EpochRow::to_epoch).collect()
+    fn epochs(&self) -> Vec<Epoch> {
+        self.epochs
+            .iter()
+            .filter_map(|stored| settings::epoch_from_json(stored))
+            .collect()
+    }
+
+    /// FSRS's weights, where they were fitted to this person.
+    pub(crate) fn weights(&self) -> Option<Weights> {
+        settings::weights_from_json(self.weights.as_ref()?)
+    }
+
+    /// Everything that decides where a card stands, its events aside.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            epochs: self.epochs(),
+            weights: self.weights().unwrap_or_default(),
+        }
+    }
+
+    /// Whether other settings fold events to the same states.
+    pub(crate) fn folds_alike(&self, other: &Self) -> bool {
+        (&self.epochs, &self.weights) == (&other.epochs, &other.weights)
     }
 
     /// Scheduler settings written out, each the same on every device.
-    pub(crate) fn epochs_in_words(&self) -> Vec<String> {
-        let words = |row: &EpochRow| {
-            let [a, b, c, d, e] = row.table;
-            format!(
-                "{} {} from {} boxes {a} {b} {c} {d} {e} back_one {} retire {} rollover {}",
-                row.hlc, row.deck, row.day_from, row.back_one, row.retire, row.rollover_hour
-            )
-        };
-        self.epochs.iter().map(words).collect()
+    pub(crate) fn rules_in_words(&self) -> String {
+        let weights = self.weights.as_deref().unwrap_or("average");
+        format!("{} weights {weights}", self.epochs.join(" "))
     }
 
     /// A tag's name; of a tag whose settings have not arrived, its id.

@@ -67,6 +67,15 @@ impl Vault {
     /// # Errors
     /// There is no such card, or a text is too long.
     pub fn card_edit(&mut self, card: CardId, edit: &CardEdit) -> VaultResult<()> {
+        if let Some(deck) = edit.deck {
+            self.check_takes_cards(deck)?;
+        }
+        if edit.flag.is_some_and(|flag| flag > limit::FLAG_MAX) {
+            return Err(VaultError::Refused(format!(
+                "flags are numbered 1 to {}; 0 takes the flag away",
+                limit::FLAG_MAX
+            )));
+        }
         if self.leaves_nothing_on_front(card, edit)? {
             return Err(nothing_on_front());
         }
@@ -101,9 +110,14 @@ impl Vault {
                 remove
                     .iter()
                     .try_for_each(|tag| cards::untag(doc, card, *tag, device))?;
-                edit.suspended.map_or(Ok(()), |suspended| {
-                    cards::set_suspended(doc, card, suspended, device)
-                })
+                if let Some(suspended) = edit.suspended {
+                    cards::set_suspended(doc, card, suspended, device)?;
+                }
+                if let Some(flag) = edit.flag {
+                    cards::set_flag(doc, card, flag, device)?;
+                }
+                edit.deck
+                    .map_or(Ok(()), |deck| cards::move_to(doc, card, deck, device))
             })
         })
     }
@@ -151,20 +165,22 @@ impl Vault {
         })
     }
 
+    fn check_takes_cards(&self, deck: DeckId) -> VaultResult<()> {
+        let row: Option<DeckRow> = self.store.read(&key::deck(deck))?;
+        match row {
+            None => Err(lookup::no_deck(&deck.to_string())),
+            Some(deck) if !deck.visible => Err(VaultError::Refused(format!(
+                "deck `{}` was removed; restore it first",
+                deck.name
+            ))),
+            Some(_) => Ok(()),
+        }
+    }
+
     fn prepare(&self, cards: &[NewCard]) -> VaultResult<Vec<Prepared>> {
         let now_ms = u64::try_from(self.now().at.0).unwrap_or(0);
         for card in cards {
-            let row: Option<DeckRow> = self.store.read(&key::deck(card.deck))?;
-            match row {
-                None => return Err(lookup::no_deck(&card.deck.to_string())),
-                Some(deck) if !deck.visible => {
-                    return Err(VaultError::Refused(format!(
-                        "deck `{}` was removed; restore it first",
-                        deck.name
-                    )));
-                }
-                Some(_) => {}
-            }
+            self.check_takes_cards(card.deck)?;
         }
         cards
             .iter()

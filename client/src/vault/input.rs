@@ -43,6 +43,10 @@ pub struct CardEdit {
     pub untag: Vec<String>,
     /// Whether to keep it out of study.
     pub suspended: Option<bool>,
+    /// The coloured mark, 1 to 7; 0 for none.
+    pub flag: Option<u8>,
+    /// The deck to move it to.
+    pub deck: Option<DeckId>,
 }
 
 /// What to change of one side of a card.
@@ -62,6 +66,17 @@ impl SideEdit {
             add: Vec::new(),
         }
     }
+}
+
+/// What an answer is to the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnswerAs {
+    /// The answer that the schedule asked for, or one before its time.
+    Scheduled,
+    /// A repeat in the same sitting, after a wrong answer.
+    Repeat,
+    /// Out of schedule.
+    Cram,
 }
 
 /// An answer to a card.

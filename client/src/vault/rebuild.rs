@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::schedule::Rules;
 use domain::{BlobHash, DeckId, DocId, Event, EventId};
 
 use super::refresh::{self, Reading};
@@ -29,7 +30,7 @@ type Change = (Vec<u8>, Option<Vec<u8>>);
 const MARK: &str = "rebuilding";
 
 /// The layout of the index, and where a vault notes it: one of another layout is made again.
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 const LAYOUT_KEY: &str = "index_layout";
 
 /// Notes that the index has the present layout.
@@ -179,15 +180,16 @@ impl Computed {
             }
             Reading::Cards(cards) => {
                 self.cards += count(cards.len());
-                let epochs = self.settings.epochs();
-                let mut index = Indexer::new(&mut self.rows, &epochs);
+                let rules = self.settings.rules();
+                let mut index = Indexer::new(&mut self.rows, &rules);
                 cards.iter().try_for_each(|card| index.card(card))?;
                 index.finish();
             }
             Reading::Events(mut events) => {
                 self.events += count(events.len());
                 events.sort_unstable_by_key(|event| (event.card, event.id));
-                let mut index = Indexer::new(&mut self.rows, &[]);
+                let none = Rules::default();
+                let mut index = Indexer::new(&mut self.rows, &none);
                 for of_card in events.chunk_by(|a, b| a.card == b.card) {
                     if let Some(first) = of_card.first() {
                         index.events(first.card, of_card.iter().copied())?;

@@ -176,7 +176,7 @@ impl Tx<'_> {
         if row == *self.settings {
             return Ok(());
         }
-        let refold = row.epochs() != self.settings.epochs();
+        let refold = !row.folds_alike(&self.settings);
         self.writer.write(key::SETTINGS.to_vec(), &row);
         self.settings = Arc::new(row);
         if !refold {

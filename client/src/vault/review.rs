@@ -8,7 +8,7 @@ use domain::{
     CardId, CardState, Day, DeckId, DeviceId, DocId, Event, EventId, Kind, Month, schedule,
 };
 
-use super::input::Answer;
+use super::input::{Answer, AnswerAs};
 use super::view::{Reviewed, Undone};
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
@@ -23,17 +23,17 @@ impl Vault {
     /// # Errors
     /// There is no such card, it was removed, or a figure of the answer is out of range.
     pub fn review(&mut self, card: CardId, answer: Answer) -> VaultResult<Reviewed> {
-        self.answer(card, answer, false)
+        self.answer(card, answer, AnswerAs::Scheduled)
     }
 
-    /// As [`Vault::review`]; `repeat` marks a card that was wrong before in the same sitting, whose box does not move again.
+    /// As [`Vault::review`], for what the answer is to the schedule.
     pub(crate) fn answer(
         &mut self,
         card: CardId,
         answer: Answer,
-        repeat: bool,
+        how: AnswerAs,
     ) -> VaultResult<Reviewed> {
-        self.write(|tx| tx.answer(card, answer, repeat))
+        self.write(|tx| tx.answer(card, answer, how))
     }
 
     /// Takes back this device's last answer that was not taken back yet.
@@ -88,7 +88,7 @@ impl Vault {
 }
 
 impl Tx<'_> {
-    fn answer(&mut self, card: CardId, answer: Answer, repeat: bool) -> VaultResult<Reviewed> {
+    fn answer(&mut self, card: CardId, answer: Answer, how: AnswerAs) -> VaultResult<Reviewed> {
         let row = self.card_row(card)?;
         if !row.visible {
             return Err(VaultError::Refused(format!(
@@ -98,10 +98,10 @@ impl Tx<'_> {
         let before = row.state.to_state();
         let moment = answer.at.unwrap_or(self.now);
         let day = self.day_of(moment, row.deck);
-        let kind = if repeat {
-            Kind::Learn
-        } else {
-            before.kind_of_answer(day)
+        let kind = match how {
+            AnswerAs::Scheduled => before.kind_of_answer(day),
+            AnswerAs::Repeat => Kind::Learn,
+            AnswerAs::Cram => Kind::Cram,
         };
         let mut event = self.event(card, kind, moment, day, before.box_number)?;
         event.grade = Some(answer.grade);
@@ -120,12 +120,17 @@ impl Tx<'_> {
             },
         )?;
         let after = self.card_row(card)?.state;
+        let leech = after.lapses > before.lapses && self.is_leech(row.deck, after.lapses)?;
+        if leech {
+            self.set_leech(card, row.deck)?;
+        }
         Ok(Reviewed {
             event: event.id,
             card,
             box_before: before.box_number,
             box_after: after.box_number,
             due_day: after.due().as_ref().map(Day::to_string),
+            leech,
         })
     }
 
@@ -134,13 +139,13 @@ impl Tx<'_> {
         Ok(schedule::next_state(
             &events,
             event,
-            &self.settings.epochs(),
+            &self.settings.rules(),
             row.deck,
         ))
     }
 
     /// An event of this device, complete but for its grade.
-    fn event(
+    pub(crate) fn event(
         &mut self,
         card: CardId,
         kind: Kind,
@@ -169,8 +174,8 @@ impl Tx<'_> {
     pub(crate) fn day_of(&self, moment: Moment, deck: DeckId) -> Day {
         let hour = self.settings.rollover_hour();
         let day = moment.day(hour);
-        let epochs = self.settings.epochs();
-        schedule::epoch_in_force(&epochs, deck, day)
+        let rules = self.settings.rules();
+        schedule::epoch_in_force(&rules.epochs, deck, day)
             .map_or(day, |epoch| moment.day(epoch.rollover_hour))
     }
 

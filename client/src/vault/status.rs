@@ -120,17 +120,12 @@ pub(crate) fn state_digest<R: ReadRows>(
     }
     let view = settings.view();
     let (new, reviews) = settings.daily_figures();
-    let mut shown = vec![
+    let shown = [
         ("rollover_hour", settings.rollover_hour().to_string()),
         ("new_per_day", new.to_string()),
         ("reviews_per_day", reviews.to_string()),
+        ("rules", settings.rules_in_words()),
     ];
-    shown.extend(
-        settings
-            .epochs_in_words()
-            .into_iter()
-            .map(|epoch| ("epoch", epoch)),
-    );
     let digest = digest::finish(&all, &views, &view.tags, &shown);
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }

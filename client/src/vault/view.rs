@@ -93,7 +93,7 @@ pub struct ConflictShown {
 }
 
 /// Some of the cards that a query chooses.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CardPage {
     /// The cards, in order.
     pub cards: Vec<CardShown>,
@@ -102,7 +102,7 @@ pub struct CardPage {
 }
 
 /// One card with its computed state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CardShown {
     /// The card's id.
     pub id: CardId,
@@ -125,6 +125,20 @@ pub struct CardShown {
     pub new: bool,
     /// Whether it left the rotation for good (option `last = retire`).
     pub retired: bool,
+    /// Whether the person set the due day, and no answer has moved it since.
+    pub due_by_hand: bool,
+    /// SM-2's ease factor, kept whatever the scheduler.
+    pub ease_factor: f64,
+    /// Days from the last move to the due day; none for a new card.
+    pub interval_days: Option<i32>,
+    /// FSRS: days until the chance to know the card has fallen to nine in ten.
+    pub stability_days: Option<f64>,
+    /// FSRS: how hard the card is, 1 to 10.
+    pub difficulty: Option<f64>,
+    /// Whether the card is put off until tomorrow.
+    pub buried: bool,
+    /// The coloured mark, 1 to 7; 0 for none.
+    pub flag: u8,
     /// Answers given, undone ones not counted.
     pub reviews: u32,
     /// Times it fell back.
@@ -155,6 +169,8 @@ pub struct Reviewed {
     pub box_after: u8,
     /// ISO date of the day it is due now.
     pub due_day: Option<String>,
+    /// Whether the card was forgotten so often that it was marked as a leech now.
+    pub leech: bool,
 }
 
 /// What an undo took back.
@@ -191,7 +207,7 @@ pub struct EventTold {
 }
 
 /// One study day of a card's history: what happened and where the card stood at its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DayTold {
     /// Study day, ISO date.
     pub day: String,
@@ -203,10 +219,22 @@ pub struct DayTold {
     pub due_day: Option<String>,
     /// The rule that applied, as a sentence.
     pub because: String,
+    /// The scheduler in force that day: `leitner`, `sm2` or `fsrs`.
+    pub scheduler: String,
+    /// SM-2's ease factor at the end of the day.
+    pub ease_factor: f64,
+    /// Days from the last move to the due day.
+    pub interval_days: Option<i32>,
+    /// FSRS: days until the chance to know the card has fallen to nine in ten.
+    pub stability_days: Option<f64>,
+    /// FSRS: how hard the card is, 1 to 10.
+    pub difficulty: Option<f64>,
+    /// The figures that moved, in words.
+    pub figures: String,
 }
 
 /// Why a card is due when it is due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Why {
     /// The card as it stands.
     pub card: CardShown,

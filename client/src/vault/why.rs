@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{CardId, CardState, Day, DeckId, Epoch, Event, EventId, Kind, schedule};
+use domain::schedule::{self, Rules, Scheduler};
+use domain::{CardId, CardState, Day, DeckId, Event, EventId, Kind};
 
 use super::view::{DayTold, EventTold, Why};
 use super::{Vault, VaultResult};
@@ -16,7 +17,8 @@ impl Vault {
     pub fn why(&self, id: CardId) -> VaultResult<Why> {
         let card = self.card(id)?;
         let events = read_events(&self.store, id)?;
-        let days = days(&events, &self.settings.epochs(), card.deck);
+        let rules = self.settings.rules();
+        let days = days(&events, &rules, card.deck);
         let undone = undone(&events);
         let mut ordered: Vec<&Event> = events.iter().collect();
         ordered.sort_unstable_by_key(|event| event.order());
@@ -32,7 +34,8 @@ impl Vault {
                 undone: undone.contains(&event.id),
             })
             .collect();
-        let ignored = schedule::fold(&events, &self.settings.epochs(), card.deck).ignored;
+        let ignored = schedule::fold(&events, &rules, card.deck).ignored;
+        let latest = rules.latest_scheduler(card.deck);
         let mut lines: Vec<String> = Vec::new();
         if days.is_empty() {
             lines.push(
@@ -50,8 +53,8 @@ impl Vault {
                 |due| format!("due {due}"),
             );
             lines.push(format!(
-                "{}: {}. Box {} -> {}, {due}.",
-                day.day, day.because, day.box_before, day.box_after
+                "{}: {}. {}, {due}.",
+                day.day, day.because, day.figures
             ));
         }
         if ignored > 0 {
@@ -61,7 +64,19 @@ impl Vault {
         }
         lines.push(match (&card.due_day, card.suspended) {
             (_, true) => "It is suspended and not asked until that is taken back.".to_owned(),
-            (Some(due), false) => format!("So it is in box {} and due on {due}.", card.box_number),
+            (Some(due), false) if card.due_by_hand => {
+                format!("So it is due on {due}, the day set by hand.")
+            }
+            (Some(due), false) => match latest {
+                Scheduler::Leitner(_) => {
+                    format!("So it is in box {} and due on {due}.", card.box_number)
+                }
+                Scheduler::Sm2 => format!("So it is due on {due}, by SM-2."),
+                Scheduler::Fsrs(fsrs) => format!(
+                    "So it is due on {due}: by FSRS the chance to know it has fallen to {} % then.",
+                    f64::from(fsrs.retention_permille) / 10.0
+                ),
+            },
             (None, false) if card.retired => {
                 "So it has left the last box and is not asked again.".to_owned()
             }
@@ -94,6 +109,7 @@ fn sentence(event: &EventTold) -> String {
         (None, "void") => "took an answer back".to_owned(),
         (None, "reset") => "started the card anew".to_owned(),
         (None, "manual") => "set box and due day by hand".to_owned(),
+        (None, "bury") => "put the card off for the day".to_owned(),
         (None, kind) => kind.to_owned(),
     };
     let undone = if event.undone { ", taken back" } else { "" };
@@ -111,7 +127,7 @@ fn undone(events: &BTreeSet<Event>) -> BTreeSet<EventId> {
 }
 
 /// Every study day with what it made of the card: the fold of all days up to it against the fold of all days before.
-fn days(events: &BTreeSet<Event>, epochs: &[Epoch], deck: DeckId) -> Vec<DayTold> {
+fn days(events: &BTreeSet<Event>, rules: &Rules, deck: DeckId) -> Vec<DayTold> {
     let undone = undone(events);
     let mut by_day: BTreeMap<Day, Vec<&Event>> = BTreeMap::new();
     for event in events
@@ -127,17 +143,55 @@ fn days(events: &BTreeSet<Event>, epochs: &[Epoch], deck: DeckId) -> Vec<DayTold
         let so_far = events
             .iter()
             .filter(|event| event.day <= day || matches!(event.kind, Kind::Void { .. }));
-        let after = schedule::fold(so_far, epochs, deck);
+        // As it stood then: what was chosen later moved nothing yet.
+        let mut then = rules.clone();
+        then.epochs.retain(|epoch| epoch.day_from <= day);
+        let after = schedule::fold(so_far, &then, deck);
+        let scheduler = then.scheduler(deck, day);
         told.push(DayTold {
             day: day.to_string(),
             box_before: before.box_number,
             box_after: after.box_number,
             due_day: after.due.as_ref().map(Day::to_string),
             because: because(&of_day, &undone, &before, day),
+            scheduler: scheduler.name().to_owned(),
+            ease_factor: f64::from(after.ease_percent) / 100.0,
+            interval_days: after.interval_days(),
+            stability_days: after.memory.map(|memory| memory.stability),
+            difficulty: after.memory.map(|memory| memory.difficulty),
+            figures: figures(&scheduler, &before, &after),
         });
         before = after;
     }
     told
+}
+
+/// The figures by which the scheduler of the day moved the card.
+fn figures(scheduler: &Scheduler, before: &CardState, after: &CardState) -> String {
+    let ease = |state: &CardState| f64::from(state.ease_percent) / 100.0;
+    match scheduler {
+        Scheduler::Leitner(_) => format!("Box {} -> {}", before.box_number, after.box_number),
+        Scheduler::Sm2 => format!(
+            "SM-2: ease {:.2} -> {:.2}, interval {} days",
+            ease(before),
+            ease(after),
+            after.interval_days().unwrap_or(0)
+        ),
+        Scheduler::Fsrs(_) => {
+            let told = |state: &CardState| {
+                state.memory.map_or_else(
+                    || "none".to_owned(),
+                    |memory| format!("{:.1} days", memory.stability),
+                )
+            };
+            let difficulty = after.memory.map_or(0.0, |memory| memory.difficulty);
+            format!(
+                "FSRS: memory lasts {} -> {}, difficulty {difficulty:.1}",
+                told(before),
+                told(after)
+            )
+        }
+    }
 }
 
 fn because(events: &[&Event], undone: &BTreeSet<EventId>, before: &CardState, day: Day) -> String {
@@ -160,7 +214,7 @@ fn because(events: &[&Event], undone: &BTreeSet<EventId>, before: &CardState, da
         .filter_map(|event| event.grade.map(domain::Grade::is_right))
         .collect();
     if counted.is_empty() {
-        return "only repeats, which never move a card".to_owned();
+        return "nothing that moves a card".to_owned();
     }
     if counted.contains(&false) {
         let all = if counted.contains(&true) {

@@ -127,8 +127,8 @@ impl<'v> Tx<'v> {
         job: impl FnOnce(&mut Indexer<'_, Writer<'v>>) -> VaultResult<T>,
     ) -> VaultResult<T> {
         let settings = Arc::clone(&self.settings);
-        let epochs = settings.epochs();
-        let mut indexer = Indexer::new(&mut self.writer, &epochs);
+        let rules = settings.rules();
+        let mut indexer = Indexer::new(&mut self.writer, &rules);
         let done = job(&mut indexer)?;
         let touched = indexer.finish();
         self.note_blobs(&touched)?;

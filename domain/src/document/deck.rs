@@ -18,6 +18,8 @@ const CREATED_AT: &str = "created_at";
 const ARCHIVED: &str = "archived";
 const NEW_PER_DAY: &str = "new_per_day";
 const REVIEWS_PER_DAY: &str = "reviews_per_day";
+const LEECH_LAPSES: &str = "leech_lapses";
+const LEECH_STAYS: &str = "leech_stays";
 const PAGES: &str = "pages";
 
 /// A deck as the person sees it.
@@ -37,6 +39,10 @@ pub struct DeckView {
     pub new_per_day: Option<u32>,
     /// Reviews a day, when the deck has its own figure.
     pub reviews_per_day: Option<u32>,
+    /// Lapses after which a card is a leech, when the deck has its own figure; 0 for never.
+    pub leech_lapses: Option<u32>,
+    /// A leech is only tagged, and stays in study.
+    pub leech_stays: bool,
     /// The documents of its cards.
     pub pages: BTreeSet<DocId>,
     /// Not deleted.
@@ -90,6 +96,8 @@ pub fn read<D: Source>(doc: &D, id: DeckId) -> DeckView {
         archived: fields.bool(ARCHIVED).unwrap_or(false),
         new_per_day: figure(NEW_PER_DAY),
         reviews_per_day: figure(REVIEWS_PER_DAY),
+        leech_lapses: figure(LEECH_LAPSES),
+        leech_stays: fields.bool(LEECH_STAYS).unwrap_or(false),
         pages: parsed,
         visible: alive::is_alive(doc, &fields),
         conflicts: [
@@ -159,6 +167,33 @@ pub fn set_daily_limits<T: Transactable>(
         alive::touch(tx, &[ROOT], device)
     } else {
         Ok(())
+    }
+}
+
+/// Sets after how many lapses a card of the deck is a leech (nothing for the built-in figure, 0 for never), and whether it
+/// stays in study then.
+pub fn set_leech<T: Transactable>(
+    tx: &mut T,
+    lapses: Option<u32>,
+    stays: bool,
+    device: DeviceId,
+) -> Result<(), EditError> {
+    let fields = Fields::read(tx, &[ROOT]);
+    let lapses = lapses.map(i64::from);
+    let before = tx.pending_ops();
+    if fields.int(LEECH_LAPSES) != lapses {
+        match lapses {
+            Some(lapses) => tx.put(ROOT, LEECH_LAPSES, lapses)?,
+            None => tx.delete(ROOT, LEECH_LAPSES)?,
+        }
+    }
+    if fields.bool(LEECH_STAYS).unwrap_or(false) != stays {
+        tx.put(ROOT, LEECH_STAYS, stays)?;
+    }
+    if tx.pending_ops() == before {
+        Ok(())
+    } else {
+        alive::touch(tx, &[ROOT], device)
     }
 }
 

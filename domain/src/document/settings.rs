@@ -16,9 +16,12 @@ mod genesis;
 mod weights;
 
 pub use edit::{
-    absorb, add_epoch, put_tag, remove_tag, set_daily_limits, set_device_name, set_rollover_hour, set_weights,
+    absorb, add_epoch, put_tag, remove_tag, set_daily_limits, set_device_name, set_rollover_hour,
+    set_weights,
 };
+pub use epoch::{from_json as epoch_from_json, to_json as epoch_to_json};
 pub use genesis::genesis;
+pub use weights::{from_json as weights_from_json, to_json as weights_to_json};
 
 const TAGS: &str = "tags";
 const EPOCHS: &str = "epochs";
@@ -69,7 +72,7 @@ pub fn read<D: Source>(doc: &D) -> SettingsView {
             .int(ROLLOVER_HOUR)
             .and_then(|hour| u8::try_from(hour).ok())
             .filter(|hour| *hour < 24),
-        weights: root.str(FSRS_WEIGHTS).and_then(weights::parse),
+        weights: root.str(FSRS_WEIGHTS).and_then(weights::from_json),
         new_per_day: figure(NEW_PER_DAY),
         reviews_per_day: figure(REVIEWS_PER_DAY),
         ..SettingsView::default()
@@ -95,7 +98,7 @@ pub fn read<D: Source>(doc: &D) -> SettingsView {
         // Two devices may have chosen at the same logical time: both count, none is overwritten.
         let (read, broken): (Vec<_>, Vec<_>) = distinct_texts(nodes)
             .into_iter()
-            .map(epoch::parse)
+            .map(epoch::from_json)
             .partition(Option::is_some);
         view.epochs.extend(read.into_iter().flatten());
         skipped += broken.len();

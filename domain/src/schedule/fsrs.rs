@@ -265,7 +265,26 @@ impl Model {
     }
 
     fn after_right(&self, before: &Memory, retrievability: f64, grade: Grade) -> f64 {
-        let [_, _, _, _, _, _, _, _, w8, w9, w10, _, _, _, _, w15, w16, ..] = self.0;
+        let [
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            w8,
+            w9,
+            w10,
+            _,
+            _,
+            _,
+            _,
+            w15,
+            w16,
+            ..,
+        ] = self.0;
         let effort = match grade {
             Grade::Hard => w15,
             Grade::Easy => w16,
@@ -280,7 +299,28 @@ impl Model {
     }
 
     fn after_wrong(&self, before: &Memory, retrievability: f64) -> f64 {
-        let [_, _, _, _, _, _, _, _, _, _, _, w11, w12, w13, w14, _, _, w17, w18, ..] = self.0;
+        let [
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            w11,
+            w12,
+            w13,
+            w14,
+            _,
+            _,
+            w17,
+            w18,
+            ..,
+        ] = self.0;
         let left = w11
             * pow(before.difficulty, -w12)
             * (pow(before.stability + 1.0, w13) - 1.0)

@@ -3,7 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-
 /// How many boxes there are.
 pub const BOX_COUNT: u8 = 5;
 

@@ -141,6 +141,8 @@ fn decks_tags_and_settings_count() {
         archived: false,
         new_per_day: None,
         reviews_per_day: None,
+        leech_lapses: None,
+        leech_stays: false,
         pages: Default::default(),
         visible,
         conflicts: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::queue::{Candidate, DailyLimits, Done, Queued, Session, build, done_by};
+use domain::queue::{Candidate, DailyLimits, Done, Left, Queued, Session, build, done_by};
 use domain::{CardId, CardState, Day, Grade, Kind, UnixMs};
 
 use crate::support::{card, deck, event, event_id};
@@ -22,7 +22,7 @@ fn candidate(n: u8, box_number: u8, due: Option<i32>) -> Candidate {
     }
 }
 
-fn order(candidates: Vec<Candidate>, limits: &BTreeMap<domain::DeckId, DailyLimits>) -> Vec<u8> {
+fn order(candidates: Vec<Candidate>, limits: &Left) -> Vec<u8> {
     build(candidates, Day(100), limits, 1)
         .iter()
         .map(|queued| queued.card.to_bytes()[0])
@@ -38,7 +38,7 @@ fn due_by_box_then_longest_overdue() {
         candidate(4, 1, Some(99)),
         candidate(5, 1, Some(101)),
     ];
-    assert_eq!(order(cards, &BTreeMap::new()), [4, 2, 3, 1]);
+    assert_eq!(order(cards, &Left::default()), [4, 2, 3, 1]);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_new_card_after_every_five_due() {
         .map(|n| candidate(n, n.min(5), Some(100 - i32::from(n))))
         .collect();
     cards.extend((101..=104).rev().map(|n| candidate(n, 1, None)));
-    let queue = order(cards, &BTreeMap::new());
+    let queue = order(cards, &Left::default());
     let new_at: Vec<_> = (0..queue.len()).filter(|at| queue[*at] > 100).collect();
     assert_eq!(new_at, [5, 11, 14, 15]);
     assert_eq!(
@@ -69,7 +69,10 @@ fn limits_are_per_deck_and_counted_from_the_merged_log() {
         new: 17,
         review: 194,
     };
-    let limits = BTreeMap::from([(deck(1), DailyLimits::default().less(done))]);
+    let limits = Left {
+        decks: BTreeMap::from([(deck(1), DailyLimits::default().less(done))]),
+        ..Left::default()
+    };
     let queue = order(cards, &limits);
     assert_eq!(queue.iter().filter(|n| **n <= 30).count(), 3);
     assert_eq!(queue.iter().filter(|n| (31..=40).contains(*n)).count(), 6);
@@ -130,10 +133,10 @@ fn siblings_are_kept_apart() {
         ..candidate(n, 1, Some(100 - i32::from(n)))
     };
     let cards = vec![note(9, 1), note(8, 1), note(7, 1), note(6, 2), note(5, 3)];
-    assert_eq!(order(cards, &BTreeMap::new()), [9, 6, 8, 5, 7]);
+    assert_eq!(order(cards, &Left::default()), [9, 6, 8, 5, 7]);
     // Where there is nothing to put between them they come anyway.
     assert_eq!(
-        order(vec![note(9, 1), note(8, 1)], &BTreeMap::new()),
+        order(vec![note(9, 1), note(8, 1)], &Left::default()),
         [9, 8]
     );
 }
@@ -145,12 +148,12 @@ fn the_seed_decides_among_equals_and_nothing_else() {
             .map(|n| candidate(n, 1, Some(100)))
             .collect::<Vec<_>>()
     };
-    let queue = |seed| build(cards(), Day(100), &BTreeMap::new(), seed);
+    let queue = |seed| build(cards(), Day(100), &Left::default(), seed);
     assert_eq!(queue(1), queue(1));
     assert_ne!(queue(1), queue(2));
     let mut reversed = cards();
     reversed.reverse();
-    assert_eq!(build(reversed, Day(100), &BTreeMap::new(), 1), queue(1));
+    assert_eq!(build(reversed, Day(100), &Left::default(), 1), queue(1));
 }
 
 fn session(cards: std::ops::RangeInclusive<u8>) -> Session {
@@ -220,4 +223,30 @@ fn undo_and_dropped_cards() {
     session.drop_card(card(1));
     assert_eq!(session.front(UnixMs(3)), None);
     assert_eq!(session.undo().map(|turn| turn.card), Some(card(3)));
+}
+
+#[test]
+fn a_deck_above_bounds_what_its_subdecks_serve_together() {
+    let cards = (1..=9_u8).map(|n| {
+        let mut card = candidate(n, CardState::default());
+        card.deck = deck(2 + n % 2);
+        card
+    });
+    let figure = |new| DailyLimits { new, review: 9 };
+    let left = Left {
+        decks: BTreeMap::from([
+            (deck(1), figure(5)),
+            (deck(2), figure(2)),
+            (deck(3), figure(9)),
+        ]),
+        above: BTreeMap::from([(deck(2), vec![deck(1)]), (deck(3), vec![deck(1)])]),
+        unlimited: false,
+    };
+    let cards: Vec<Candidate> = cards.collect();
+    assert_eq!(order(cards.clone(), &left).len(), 5);
+    let all = Left {
+        unlimited: true,
+        ..left
+    };
+    assert_eq!(order(cards, &all).len(), 9);
 }

@@ -129,7 +129,10 @@ fn oracle(weights: &Weights, days: &[(u32, u32)]) -> fsrs::MemoryState {
 #[test]
 fn fsrs_agrees_with_its_makers() {
     let history = prop::collection::vec(
-        (prop_oneof![2 => Just(0_u32), 3 => 1..10_u32, 2 => 1..400_u32], 1..=4_u32),
+        (
+            prop_oneof![2 => Just(0_u32), 3 => 1..10_u32, 2 => 1..400_u32],
+            1..=4_u32,
+        ),
         1..12,
     );
     let others = prop::collection::vec(0.9..1.1_f64, 21);
@@ -148,8 +151,7 @@ fn fsrs_agrees_with_its_makers() {
             let average = Weights::default().figures();
             let weights = others
                 .and_then(|factors| {
-                    let moved: Vec<f64> =
-                        average.iter().zip(factors).map(|(w, f)| w * f).collect();
+                    let moved: Vec<f64> = average.iter().zip(factors).map(|(w, f)| w * f).collect();
                     Weights::new(&moved)
                 })
                 .unwrap_or_default();
@@ -167,7 +169,10 @@ fn fsrs_agrees_with_its_makers() {
             let ours: Memory = state.memory.expect("a memory");
             let theirs = oracle(&weights, &history);
             let apart = (ours.stability / f64::from(theirs.stability) - 1.0).abs();
-            prop_assert!(apart < 1e-5, "stability {ours:?} against {theirs:?}: {apart}");
+            prop_assert!(
+                apart < 1e-5,
+                "stability {ours:?} against {theirs:?}: {apart}"
+            );
             prop_assert!((ours.difficulty - f64::from(theirs.difficulty)).abs() < 1e-3);
             let figures: Vec<f32> = weights.figures().iter().map(|w| *w as f32).collect();
             let interval = fsrs::FSRS::new(&figures)
@@ -202,7 +207,13 @@ fn fuzz_moves_long_intervals_a_little_and_always_alike() {
     assert_eq!(moved, (0..40).map(|n| due(fuzzy, n)).collect::<Vec<_>>());
     let reach = (plain - 8) / 5 + 2;
     assert!(moved.iter().all(|day| (day - plain).abs() <= reach));
-    assert!(moved.iter().collect::<std::collections::BTreeSet<_>>().len() > 3);
+    assert!(
+        moved
+            .iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
+            > 3
+    );
 }
 
 #[test]
@@ -247,7 +258,11 @@ fn a_day_set_by_hand_holds_until_the_next_answer_under_every_scheduler() {
         box_number: 3,
         due: Day(77),
     };
-    for scheduler in [Scheduler::Leitner(Leitner::default()), Scheduler::Sm2, PLAIN_FSRS] {
+    for scheduler in [
+        Scheduler::Leitner(Leitner::default()),
+        Scheduler::Sm2,
+        PLAIN_FSRS,
+    ] {
         let mut events = answers(&[(0, 3), (2, 3)]);
         events.push(event(9, 10, by_hand, None));
         let rules = under(scheduler);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::digest::card_digest_of;
 use domain::document::cards::CardView;
+use domain::schedule::Memory;
 use domain::{BlobHash, CardId, CardState, Day, DeckId, DocId, Event, Item, TagId, UnixMs};
 use minicbor::{Decode, Encode};
 
@@ -66,7 +67,33 @@ pub(crate) struct StateRow {
     pub(crate) last_reviewed_ms: Option<i64>,
     #[n(7)]
     pub(crate) ignored: u32,
+    /// SM-2's ease factor in hundredths.
+    #[n(8)]
+    pub(crate) ease_percent: u16,
+    #[n(9)]
+    pub(crate) successes: u16,
+    #[n(10)]
+    pub(crate) due_by_hand: bool,
+    /// The study day for which it was put off last.
+    #[n(11)]
+    pub(crate) buried_day: Option<i32>,
+    #[n(12)]
+    pub(crate) memory: Option<MemoryRow>,
 }
+
+/// `Memory` as a row.
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(crate) struct MemoryRow {
+    #[n(0)]
+    pub(crate) stability: f64,
+    #[n(1)]
+    pub(crate) difficulty: f64,
+    #[n(2)]
+    pub(crate) day: i32,
+}
+
+// Memory never holds what is not a number.
+impl Eq for MemoryRow {}
 
 /// A card as its page has it, and the row it has as long as nothing happened to it.
 #[derive(Debug)]
@@ -231,6 +258,15 @@ impl From<CardState> for StateRow {
             last_day: state.last_day.map(|day| day.0),
             last_reviewed_ms: state.last_reviewed.map(|at| at.0),
             ignored: state.ignored,
+            ease_percent: state.ease_percent,
+            successes: state.successes,
+            due_by_hand: state.due_by_hand,
+            buried_day: state.buried.map(|day| day.0),
+            memory: state.memory.map(|memory| MemoryRow {
+                stability: memory.stability,
+                difficulty: memory.difficulty,
+                day: memory.day.0,
+            }),
         }
     }
 }
@@ -241,7 +277,7 @@ impl StateRow {
         self.due_day.map(Day)
     }
 
-    /// The part of the state that the queue asks for.
+    /// The state; only which event was the last is not kept.
     pub(crate) fn to_state(self) -> CardState {
         CardState {
             box_number: self.box_number,
@@ -253,6 +289,15 @@ impl StateRow {
             last_reviewed: self.last_reviewed_ms.map(UnixMs),
             last_event: None,
             ignored: self.ignored,
+            ease_percent: self.ease_percent,
+            successes: self.successes,
+            due_by_hand: self.due_by_hand,
+            buried: self.buried_day.map(Day),
+            memory: self.memory.map(|memory| Memory {
+                stability: memory.stability,
+                difficulty: memory.difficulty,
+                day: Day(memory.day),
+            }),
         }
     }
 }

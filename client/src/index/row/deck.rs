@@ -28,6 +28,10 @@ pub(crate) struct DeckRow {
     pub(crate) new_per_day: Option<u32>,
     #[n(7)]
     pub(crate) reviews_per_day: Option<u32>,
+    #[n(8)]
+    pub(crate) leech_lapses: Option<u32>,
+    #[n(9)]
+    pub(crate) leech_stays: bool,
 }
 
 /// Counts and digest of a deck's cards that are shown.
@@ -59,6 +63,8 @@ impl DeckRow {
             conflicts: view.conflicts.iter().map(ConflictRow::from).collect(),
             new_per_day: view.new_per_day,
             reviews_per_day: view.reviews_per_day,
+            leech_lapses: view.leech_lapses,
+            leech_stays: view.leech_stays,
         }
     }
 
@@ -72,6 +78,8 @@ impl DeckRow {
             archived: self.archived,
             new_per_day: self.new_per_day,
             reviews_per_day: self.reviews_per_day,
+            leech_lapses: self.leech_lapses,
+            leech_stays: self.leech_stays,
             pages: BTreeSet::new(),
             visible: self.visible,
             conflicts: self

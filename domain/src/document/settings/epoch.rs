@@ -32,7 +32,8 @@ pub(super) fn key(epoch: &Epoch) -> String {
     format!("{:016x}", epoch.hlc.to_u64())
 }
 
-pub(super) fn to_json(epoch: &Epoch) -> String {
+/// Scheduler settings as they are stored.
+pub fn to_json(epoch: &Epoch) -> String {
     let stored = Stored {
         hlc: epoch.hlc,
         deck: epoch.deck,
@@ -48,8 +49,8 @@ pub(super) fn to_json(epoch: &Epoch) -> String {
         .expect("numbers, ids and names under string keys always serialise")
 }
 
-/// Nothing for the scheduler of a later version, or damage.
-pub(super) fn parse(text: &str) -> Option<Epoch> {
+/// Reads stored scheduler settings; nothing for the scheduler of a later version, or damage.
+pub fn from_json(text: &str) -> Option<Epoch> {
     if text.len() > STORED_BYTES_MAX {
         return None;
     }

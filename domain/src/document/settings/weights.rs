@@ -4,12 +4,13 @@ use crate::schedule::Weights;
 
 const STORED_BYTES_MAX: usize = 1_024;
 
-pub(super) fn to_json(weights: &Weights) -> String {
+/// Weights as they are stored.
+pub fn to_json(weights: &Weights) -> String {
     serde_json::to_string(&weights.figures()).expect("finite numbers always serialise")
 }
 
-/// Nothing for damage; the weights of the average person hold then.
-pub(super) fn parse(text: &str) -> Option<Weights> {
+/// Reads stored weights; nothing for damage: the weights of the average person hold then.
+pub fn from_json(text: &str) -> Option<Weights> {
     if text.len() > STORED_BYTES_MAX {
         return None;
     }
