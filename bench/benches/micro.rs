@@ -69,7 +69,14 @@ fn fold(c: &mut Criterion) {
             cards
                 .iter()
                 .map(|events| {
-                    u64::from(domain::schedule::fold(black_box(events), &[], deck).reviews)
+                    u64::from(
+                        domain::schedule::fold(
+                            black_box(events),
+                            &domain::schedule::Rules::default(),
+                            deck,
+                        )
+                        .reviews,
+                    )
                 })
                 .sum::<u64>()
         });

@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod interrupt;
 mod media;
+mod options;
 mod parts;
 mod present;
 mod review;

@@ -20,16 +20,17 @@ mod tls;
 mod vault;
 
 pub use clock::{Clock, Moment, offset_at, parse_moment, work_in_zone, zone, zone_name};
-pub use limit::{SKEW_WARN_MS, UNUSED_GRACE_DAYS};
+pub use limit::{AHEAD_DAYS_MAX, SKEW_WARN_MS, UNUSED_GRACE_DAYS};
 pub use local_state::Login;
 pub use shared::{SharedVault, SyncClaim, VaultTurn};
-pub use study::StudySession;
+pub use study::{StudySession, StudyWish};
 pub use tls::{TlsError, client_config};
 pub use vault::{
     Answer, BlobInFull, BlobNotTaken, BlobShown, CardEdit, CardPage, CardShown, ConflictShown,
-    DayTold, DeckSummary, EventTold, Hold, ImportReport, ItemShown, Joining, MediaFile,
-    MediaFileError, MediaReport, MediaWish, NewCard, NewItem, NewMedia, Query, QueryError,
-    Repaired, Restored, Reviewed, SetAsideShown, SideEdit, SkippedRow, Stage, Status, StudyCounts,
-    StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind,
-    VaultResult, VerifyReport, Why, days_ms,
+    DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, Hold, ImportReport, ItemShown,
+    Joining, MediaFile, MediaFileError, MediaReport, MediaWish, NewCard, NewItem, NewMedia,
+    OptionsChange, OptionsPreview, Query, QueryError, Repaired, Restored, Reviewed, SchedulerShown,
+    SetAsideShown, SideEdit, SkippedRow, Stage, Status, StudyCounts, StudySummary, Swept,
+    ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind, VaultResult,
+    VerifyReport, Why, days_ms,
 };

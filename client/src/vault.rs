@@ -56,7 +56,7 @@ pub use thumbnails::ThumbnailSide;
 
 pub use unused::{Restored, Stage, Swept, days_ms};
 pub use view::{
-    BlobNotTaken, CardPage, CardShown, ConflictShown, DayTold, DeckSummary, EventTold,
+    BlobNotTaken, CardPage, CardShown, ConflictShown, DayTold, DeckCounts, DeckSummary, EventTold,
     ImportReport, ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts,
     StudySummary, Undone, VerifyReport, Why,
 };

@@ -13,7 +13,8 @@ mod leitner;
 mod sm2;
 mod state;
 
-pub use fold::{fold, next_state, settle};
+pub(crate) use fold::{DayStep, fold_by_day};
+pub use fold::{fold, next_state};
 pub use fsrs::{Fsrs, Memory, Weights};
 pub use leitner::{BOX_COUNT, Lapse, Last, Leitner, Preset};
 pub use state::CardState;

@@ -48,6 +48,23 @@ pub(crate) enum CardCommand {
         /// The card: its id, or the first letters of it
         card: String,
     },
+    /// Put a card off until tomorrow
+    Bury {
+        /// The card: its id, or the first letters of it
+        card: String,
+    },
+    /// Make a card due on a day, in its box
+    Due {
+        /// The card: its id, or the first letters of it
+        card: String,
+        /// The day, like 2026-03-01, or +3 for three days from today
+        day: String,
+    },
+    /// Start a card anew: it waits among the new cards; its history stays
+    Reset {
+        /// The card: its id, or the first letters of it
+        card: String,
+    },
     /// Change a card: a text takes the place of the side's text, a picture or sound is added to it; what is not named stays as it is
     Edit(EditArgs),
 }
@@ -76,6 +93,12 @@ pub(crate) struct EditArgs {
     /// Let a suspended card be studied again
     #[arg(long)]
     resume: bool,
+    /// Give the card a coloured mark, 1 to 7; 0 takes it away
+    #[arg(long, value_name = "0..7")]
+    flag: Option<u8>,
+    /// Move the card to another deck
+    #[arg(long, value_name = "DECK")]
+    deck: Option<String>,
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
@@ -124,7 +147,51 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
                 why.lines.iter().for_each(|line| screen.line(line))
             })
         }
+        CardCommand::Bury { card } => place(desk, &card, "put off until tomorrow", |vault, id| {
+            vault.bury(id)
+        }),
+        CardCommand::Reset { card } => {
+            place(desk, &card, "started anew", |vault, id| vault.reset(id))
+        }
+        CardCommand::Due { card, day } => place(desk, &card, "given a due day", |vault, id| {
+            let due = due_day(&day, vault.today()).ok_or_else(|| {
+                client::VaultError::Refused(format!(
+                    "`{day}` is no day; type one like 2026-03-01, or +3"
+                ))
+            })?;
+            vault.set_due(id, due)
+        }),
         CardCommand::Edit(args) => edit(desk, args),
+    }
+}
+
+/// Places a card by hand, and shows where it stands then.
+fn place(
+    mut desk: Desk<'_>,
+    card: &str,
+    done: &str,
+    job: impl FnOnce(&mut Vault, domain::CardId) -> Result<(), client::VaultError>,
+) -> Outcome {
+    let store = desk.open()?;
+    let mut vault = store.lock()?;
+    let id = find(&vault, card)?.id;
+    job(&mut vault, id)?;
+    let card = vault.card(id)?;
+    drop(vault);
+    desk.show(&card, |screen| {
+        let front = face::side_short(&card.front, 60);
+        screen.line(format!("The card \"{front}\" was {done}."));
+        screen.line(match face::due(&card).as_str() {
+            "new" => "It waits among the new cards.".to_owned(),
+            due => format!("It is in box {}, due {due}.", card.box_number),
+        });
+    })
+}
+
+fn due_day(typed: &str, today: domain::Day) -> Option<domain::Day> {
+    match typed.strip_prefix('+') {
+        Some(days) => Some(today.plus(days.parse::<u16>().ok()?.into())),
+        None => typed.parse().ok(),
     }
 }
 
@@ -215,6 +282,8 @@ fn edit(mut desk: Desk<'_>, args: EditArgs) -> Outcome {
         !args.tags.is_empty(),
         !args.untag.is_empty(),
         suspended.is_some(),
+        args.flag.is_some(),
+        args.deck.is_some(),
     ];
     if !named.contains(&true) {
         return Err(
@@ -231,6 +300,7 @@ fn edit(mut desk: Desk<'_>, args: EditArgs) -> Outcome {
         tags: args.tags,
         untag: args.untag,
         suspended,
+        flag: args.flag,
         ..CardEdit::default()
     };
     for (side, item) in items {
@@ -249,6 +319,11 @@ fn edit(mut desk: Desk<'_>, args: EditArgs) -> Outcome {
     }
     let mut vault = store.lock()?;
     let id = find(&vault, &args.card)?.id;
+    edit.deck = args
+        .deck
+        .as_deref()
+        .map(|deck| vault.deck_find(deck))
+        .transpose()?;
     for blob in args.remove_media {
         edit.remove_media.push(vault.media_find(&blob)?.blob.blob);
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::desk::{Desk, OpenVault};
 use super::failure::Outcome;
+use super::options;
 use super::table::{Align, clean, count, grouped, lines};
 
 #[derive(Debug, clap::Subcommand)]
@@ -39,6 +40,8 @@ pub(crate) enum DeckCommand {
         /// The deck: its name, or the first letters of its id
         deck: String,
     },
+    /// Show or change the scheduler, the daily limits and the leeches of a deck, or of all decks
+    Options(options::OptionsArgs),
 }
 
 pub(crate) fn run(mut desk: Desk<'_>, command: DeckCommand) -> Outcome {
@@ -51,6 +54,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: DeckCommand) -> Outcome {
                 screen.line(deck.to_string());
             })
         }
+        DeckCommand::Options(args) => options::run(desk, &store, args),
         DeckCommand::List { removed } => list(desk, &store, removed),
         DeckCommand::Rename { deck, name } => {
             let mut vault = store.lock()?;
@@ -99,11 +103,13 @@ fn list(desk: Desk<'_>, store: &OpenVault, removed: bool) -> Outcome {
     let head = ["DECK", "CARDS", "NEW", "DUE", "ID"]
         .map(str::to_owned)
         .to_vec();
+    let names: Vec<String> = decks.iter().map(|deck| deck.name.to_lowercase()).collect();
     let rows: Vec<Vec<String>> = std::iter::once(head)
         .chain(decks.iter().map(|deck| {
-            let [cards, new, due] = [deck.cards, deck.new, deck.due].map(grouped);
+            let all = deck.with_subdecks;
+            let [cards, new, due] = [all.cards, all.new, all.due].map(grouped);
             vec![
-                clean(&deck.name).replace('\n', " "),
+                indented(&clean(&deck.name).replace('\n', " "), &names),
                 cards,
                 new,
                 due,
@@ -127,6 +133,17 @@ fn list(desk: Desk<'_>, store: &OpenVault, removed: bool) -> Outcome {
         screen.line(line);
     }
     Ok(())
+}
+
+/// A subdeck's own name under that of the deck above it, which stands in the line before; the whole name where there is none.
+fn indented(name: &str, names: &[String]) -> String {
+    match name.rsplit_once("::") {
+        Some((above, own)) if names.contains(&above.to_lowercase()) => {
+            let depth = name.matches("::").count();
+            format!("{}{own}", "  ".repeat(depth))
+        }
+        _ => name.to_owned(),
+    }
 }
 
 fn remove(mut desk: Desk<'_>, store: &OpenVault, deck: &str, yes: bool) -> Outcome {

@@ -3,7 +3,9 @@
 
 use std::time::Instant;
 
-use client::{Answer, CardShown, ItemShown, StudyCounts, StudySession, StudySummary};
+use client::{
+    Answer, CardShown, ItemShown, Query, StudyCounts, StudySession, StudySummary, StudyWish,
+};
 use domain::{CardId, Grade};
 use serde::Serialize;
 
@@ -40,9 +42,34 @@ pub(crate) struct StudyArgs {
     /// Only this deck: its name, or the first letters of its id; repeat for more
     #[arg(long = "deck", value_name = "DECK")]
     decks: Vec<String>,
+    /// Only cards that a query chooses, as in `card list`
+    #[arg(long, value_name = "QUERY")]
+    query: Option<String>,
+    /// Only cards with this tag; repeat for more, and all are asked for
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Also what is due in the next N days; daily limits do not hold then
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=i64::from(client::AHEAD_DAYS_MAX)))]
+    ahead: u16,
+    /// All cards that are chosen, due or not; the answers move nothing
+    #[arg(long, conflicts_with = "ahead")]
+    cram: bool,
+}
+
+impl StudyArgs {
+    /// The query of what was typed; none when every card is meant.
+    fn query(&self) -> Outcome<Option<Query>> {
+        let tags = self.tags.iter().map(|tag| format!("\"tag:{tag}\""));
+        let words: Vec<String> = self.query.iter().cloned().chain(tags).collect();
+        if words.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Query::parse(&words.join(" "))?))
+    }
 }
 
 pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
+    let query = args.query()?;
     let store = desk.hold()?;
     let vault = store.lock()?;
     let decks = args
@@ -50,7 +77,12 @@ pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
         .iter()
         .map(|deck| Ok(vault.deck_find(deck)?))
         .collect::<Outcome<Vec<_>>>()?;
-    let session = vault.study(&decks)?;
+    let session = vault.study_wish(&StudyWish {
+        decks,
+        query,
+        ahead_days: args.ahead,
+        cram: args.cram,
+    })?;
     drop(vault);
     let mut desk = Study {
         typed: desk.terminal().is_terminal(Stream::In),

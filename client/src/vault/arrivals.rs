@@ -28,7 +28,7 @@ pub(super) type Shares = BTreeMap<DocId, Share>;
 /// A document's part of a page once it is looked at.
 pub(super) enum Judged {
     /// The whole of a document that was not known, read already.
-    Whole(Arrival<(Option<DocKind>, Reading)>),
+    Whole(Box<Arrival<(Option<DocKind>, Reading)>>),
     /// Changes that the intake is to judge.
     Changes(Vec<Vec<u8>>),
 }
@@ -119,6 +119,6 @@ fn judge_one(doc: DocId, share: Share, unknown: bool, settings: DocId) -> (Optio
         (kind, refresh::read_whole(plain, doc, settings))
     };
     let judged = Arrival::judge(changes, only_pack.map(|pack| pack.bytes), read)
-        .map_or_else(Judged::Changes, Judged::Whole);
+        .map_or_else(Judged::Changes, |whole| Judged::Whole(Box::new(whole)));
     (Some(judged), damaged)
 }

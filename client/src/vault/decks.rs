@@ -3,9 +3,10 @@
 use domain::document::deck;
 use domain::{DeckId, UnixMs};
 
-use super::view::DeckSummary;
+use super::view::{DeckCounts, DeckSummary};
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult, lookup};
+use crate::deck_tree;
 use crate::index::row::SumRow;
 use crate::index::{DeckRow, ReadRows, key};
 
@@ -113,10 +114,34 @@ impl Vault {
                 cards: sum.cards,
                 new: sum.new,
                 due: self.due_count(id)?,
+                with_subdecks: DeckCounts::default(),
                 conflicts: u64::try_from(deck.conflicts.len()).unwrap_or(u64::MAX),
             });
         }
-        decks.sort_by_cached_key(|deck| (deck.name.to_lowercase(), deck.id));
+        // By the parts of their names, so that subdecks follow their deck.
+        decks.sort_by_cached_key(|deck| (deck_tree::path(&deck.name), deck.id));
+        let paths: Vec<Vec<String>> = decks
+            .iter()
+            .map(|deck| deck_tree::path(&deck.name))
+            .collect();
+        let own: Vec<[u64; 3]> = decks
+            .iter()
+            .map(|deck| [deck.cards, deck.new, deck.due])
+            .collect();
+        for (at, deck) in decks.iter_mut().enumerate() {
+            let counts = paths.iter().zip(&own).enumerate();
+            let below = counts.filter(|(other, (path, _))| {
+                *other == at
+                    || paths
+                        .get(at)
+                        .is_some_and(|own| path.len() > own.len() && path.starts_with(own))
+            });
+            for (_, (_, [cards, new, due])) in below {
+                deck.with_subdecks.cards += cards;
+                deck.with_subdecks.new += new;
+                deck.with_subdecks.due += due;
+            }
+        }
         Ok(decks)
     }
 

@@ -262,7 +262,7 @@ impl Tx<'_> {
         for (doc, judged) in documents {
             taken.push(match judged {
                 Judged::Whole(arrival) => {
-                    let (received, (kind, reading)) = self.writer.admit(doc, arrival)?;
+                    let (received, (kind, reading)) = self.writer.admit(doc, *arrival)?;
                     Taken {
                         order: (doc != settings, kind),
                         doc,

@@ -27,8 +27,21 @@ pub struct DeckSummary {
     pub new: u64,
     /// Cards due today, new ones not counted.
     pub due: u64,
+    /// The same with all its subdecks.
+    pub with_subdecks: DeckCounts,
     /// Concurrent texts of the deck itself that wait for a choice.
     pub conflicts: u64,
+}
+
+/// Cards of a deck and its subdecks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DeckCounts {
+    /// Cards shown.
+    pub cards: u64,
+    /// New cards, not yet studied.
+    pub new: u64,
+    /// Cards due today, new ones not counted.
+    pub due: u64,
 }
 
 /// One item of a side.

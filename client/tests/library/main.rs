@@ -14,6 +14,7 @@ mod cards;
 mod convergence;
 
 mod model;
+mod options;
 mod relay;
 mod reviews;
 mod studying;

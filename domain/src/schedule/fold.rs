@@ -14,6 +14,26 @@ pub fn fold<'a>(
     rules: &Rules,
     deck: DeckId,
 ) -> CardState {
+    fold_by_day(events, rules, deck, |_| {})
+}
+
+/// One study day of a fold.
+#[derive(Debug)]
+pub(crate) struct DayStep<'a> {
+    pub(crate) day: Day,
+    /// What happened, in order; nothing of it voided, repeated or broken, and no voids themselves.
+    pub(crate) events: &'a [&'a Event],
+    pub(crate) before: CardState,
+    pub(crate) after: CardState,
+}
+
+/// As [`fold`], and shows each study day on the way, oldest first.
+pub(crate) fn fold_by_day<'a>(
+    events: impl IntoIterator<Item = &'a Event>,
+    rules: &Rules,
+    deck: DeckId,
+    mut each: impl FnMut(&DayStep<'_>),
+) -> CardState {
     let (events, ignored) = settle(events);
     let mut fold = Fold {
         rules,
@@ -35,7 +55,14 @@ pub fn fold<'a>(
         by_day.entry(event.day).or_default().push(event);
     }
     for (day, events) in by_day {
+        let before = fold.state;
         fold.day(day, &events);
+        each(&DayStep {
+            day,
+            events: &events,
+            before,
+            after: fold.state,
+        });
     }
     // A deck that has gone over to FSRS takes its due days from memory at once, as FSRS would have set them.
     if let Scheduler::Fsrs(fsrs) = rules.latest_scheduler(deck) {
@@ -55,7 +82,7 @@ pub fn next_state<'a>(
 }
 
 /// Orders the events, drops repeats and undone ones; tells how many had to be ignored.
-pub fn settle<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Vec<&'a Event>, u32) {
+fn settle<'a>(events: impl IntoIterator<Item = &'a Event>) -> (Vec<&'a Event>, u32) {
     let mut by_id: BTreeMap<EventId, BTreeSet<&Event>> = BTreeMap::new();
     let mut ignored: u32 = 0;
     for event in events {
@@ -175,7 +202,7 @@ impl Fold<'_> {
             Scheduler::Leitner(leitner) => self.by_box(&leitner, day, outcome),
             Scheduler::Sm2 => self.by_ease(day, outcome, interval_before),
             Scheduler::Fsrs(fsrs) => {
-                self.to_box(&Leitner::default(), outcome);
+                self.move_box(&Leitner::default(), outcome);
                 self.state.due_by_hand = false;
                 if outcome == Outcome::Wrong {
                     self.state.retired = false;
@@ -237,7 +264,7 @@ impl Fold<'_> {
         };
     }
 
-    fn to_box(&mut self, leitner: &Leitner, outcome: Outcome) {
+    fn move_box(&mut self, leitner: &Leitner, outcome: Outcome) {
         let from = self.state.box_number;
         self.state.box_number = match outcome {
             Outcome::Wrong => leitner.box_after_wrong(from),
@@ -251,7 +278,7 @@ impl Fold<'_> {
             return;
         }
         self.state.retired = outcome == Outcome::Right && leitner.retires(self.state.box_number);
-        self.to_box(leitner, outcome);
+        self.move_box(leitner, outcome);
         let due = day.plus(i32::from(leitner.days(self.state.box_number)));
         self.place(day, (!self.state.retired).then_some(due));
     }
@@ -260,7 +287,7 @@ impl Fold<'_> {
         if outcome == Outcome::Early {
             return;
         }
-        self.to_box(&Leitner::default(), outcome);
+        self.move_box(&Leitner::default(), outcome);
         self.state.retired = false;
         let days = sm2::next_interval(
             self.state.successes,

@@ -227,11 +227,12 @@ fn undo_and_dropped_cards() {
 
 #[test]
 fn a_deck_above_bounds_what_its_subdecks_serve_together() {
-    let cards = (1..=9_u8).map(|n| {
-        let mut card = candidate(n, CardState::default());
-        card.deck = deck(2 + n % 2);
-        card
-    });
+    let cards: Vec<Candidate> = (1..=9)
+        .map(|n| Candidate {
+            deck: deck(2 + n % 2),
+            ..candidate(n, 1, None)
+        })
+        .collect();
     let figure = |new| DailyLimits { new, review: 9 };
     let left = Left {
         decks: BTreeMap::from([
@@ -242,7 +243,6 @@ fn a_deck_above_bounds_what_its_subdecks_serve_together() {
         above: BTreeMap::from([(deck(2), vec![deck(1)]), (deck(3), vec![deck(1)])]),
         unlimited: false,
     };
-    let cards: Vec<Candidate> = cards.collect();
     assert_eq!(order(cards.clone(), &left).len(), 5);
     let all = Left {
         unlimited: true,
