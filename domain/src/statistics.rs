@@ -17,7 +17,7 @@ pub use figures::{
 use crate::event::Event;
 use crate::id::{DeckId, DeviceId};
 use crate::limit;
-use crate::schedule::{self, Epoch};
+use crate::schedule::{self, Rules};
 use crate::time::Day;
 
 use answers::Answers;
@@ -94,14 +94,14 @@ impl Gatherer {
     pub fn add<'a>(
         &mut self,
         events: impl IntoIterator<Item = &'a Event>,
-        epochs: &[Epoch],
+        rules: &Rules,
         deck: DeckId,
         suspended: bool,
     ) {
         self.answers.begin_card();
         self.memory.begin_card();
         self.boxes.begin_card();
-        let state = schedule::fold_by_day(events, epochs, deck, |step| {
+        let state = schedule::fold_by_day(events, rules, deck, |step| {
             self.answers.add(step);
             self.memory.add(step);
             self.boxes.add(step);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::schedule::Epoch;
+use domain::schedule::Rules;
 use domain::statistics::{Gatherer, Span, Statistics};
 use domain::{Day, Event, EventId, Grade, Kind, OffsetMin, limit, schedule};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ const TODAY: Day = Day(20_000);
 fn gather(cards: &[Vec<Event>], days: u32) -> Statistics {
     let mut gatherer = Gatherer::new(Span::new(TODAY, days));
     for events in cards {
-        gatherer.add(events, &[], deck(1), false);
+        gatherer.add(events, &Rules::default(), deck(1), false);
     }
     gatherer.finish(|device| device.to_string())
 }
@@ -166,7 +166,7 @@ fn the_forecast_holds_late_cards_apart() {
         (answer(4, 5, Grade::Good), true),
     ];
     for (event, suspended) in cards {
-        gatherer.add([&event], &[], deck(1), suspended);
+        gatherer.add([&event], &Rules::default(), deck(1), suspended);
     }
     let shown = gatherer.finish(|_| String::new());
     assert_eq!((shown.forecast.late, shown.today.due), (1, 2));
@@ -325,7 +325,7 @@ proptest! {
             }
             for days_ago in (0..45).rev() {
                 let day = TODAY.plus(-days_ago);
-                let until = |last: Day| schedule::fold(kept.iter().filter(|event| event.day <= last), &[] as &[Epoch], deck(1));
+                let until = |last: Day| schedule::fold(kept.iter().filter(|event| event.day <= last), &Rules::default(), deck(1));
                 let (before, after) = (until(day.plus(-1)), until(day));
                 if !after.is_new() {
                     boxes_at_end.entry(day).or_default()[usize::from(after.box_number) - 1] += 1;
