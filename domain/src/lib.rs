@@ -9,7 +9,8 @@
 //!    done.
 //! 3. [`document`] writes and reads the four kinds of documents.
 //! 4. [`intake`] judges changes from outside before Automerge sees them.
-//! 5. [`digest`] tells whether two devices show the same.
+//! 5. [`search`] reads what a person types to choose cards, and judges a card by it.
+//! 6. [`digest`] tells whether two devices show the same.
 
 pub mod digest;
 pub mod document;
@@ -20,6 +21,7 @@ pub mod item;
 pub mod limit;
 pub mod queue;
 pub mod schedule;
+pub mod search;
 pub mod statistics;
 #[cfg(feature = "test-support")]
 pub mod test_support;

@@ -94,6 +94,23 @@ pub const REVIEWS_PER_DAY: u32 = 200;
 /// Lapses after which a card is a leech, unless its deck says otherwise: as in Anki.
 pub const LEECH_LAPSES: u32 = 8;
 
+/// Bytes of a search: a page of text, far more than a person types, and little enough that no pattern is slow.
+pub const QUERY_BYTES_MAX: usize = 4 * 1024;
+/// Terms of a search: each is asked of every card.
+pub const QUERY_TERMS_MAX: usize = 256;
+/// Levels of parentheses in a search: reading and asking go down as many levels of the stack.
+pub const QUERY_DEPTH_MAX: usize = 32;
+/// Days that `rated:` and its like may name: a hundred years.
+pub const QUERY_DAYS_MAX: u32 = 36_500;
+/// Largest number of a comparison in a search: more than any interval or count, and a thousand times it is far from overflow.
+pub const QUERY_NUMBER_MAX: u32 = 10_000_000;
+/// Memory of one regular expression and of its cache: those that people write take a few kilobytes.
+pub const QUERY_REGEX_BYTES_MAX: usize = 1024 * 1024;
+/// Levels of groups in a regular expression.
+pub const QUERY_REGEX_DEPTH_MAX: u32 = 32;
+/// Hexadecimal digits of an id that a search must name.
+pub const ID_PREFIX_DIGITS_MIN: usize = 4;
+
 const _: () = assert!(ITEM_BYTES_MAX <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX <= CHANGE_INFLATED_BYTES_MAX);
 const _: () = assert!(ITEM_BYTES_MAX < CHANGE_BYTES_MAX);

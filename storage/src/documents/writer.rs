@@ -149,6 +149,15 @@ impl<'a> Writer<'a> {
         self.rows.insert(rows::client_key(key.as_ref()), None);
     }
 
+    /// Keys of the client's rows that this writer has put or deleted and that start with `prefix`, in order.
+    pub fn touched(&self, prefix: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let prefix = rows::client_key(prefix);
+        self.rows
+            .range(prefix.clone()..)
+            .map_while(move |(key, _)| key.starts_with(&prefix).then_some(key.as_slice()))
+            .filter_map(|key| key.strip_prefix(rows::CLIENT))
+    }
+
     /// A row of the client's own, as this writer has it so far.
     ///
     /// # Errors
