@@ -29,8 +29,8 @@ pub use vault::{
     Answer, BlobInFull, BlobNotTaken, BlobShown, CardEdit, CardPage, CardShown, ConflictShown,
     DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, Hold, ImportReport, ItemShown,
     Joining, MediaFile, MediaFileError, MediaReport, MediaWish, NewCard, NewItem, NewMedia,
-    OptionsChange, OptionsPreview, Query, QueryError, Repaired, Restored, Reviewed, SchedulerShown,
-    SetAsideShown, SideEdit, SkippedRow, Stage, Status, StudyCounts, StudySummary, Swept,
-    ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind, VaultResult,
-    VerifyReport, Why, days_ms,
+    OptionsChange, OptionsPreview, Order, Query, QueryError, Repaired, Restored, Reviewed,
+    SchedulerShown, SetAsideShown, SideEdit, SkippedRow, SortBy, Stage, Status, StudyCounts,
+    StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind,
+    VaultResult, VerifyReport, Why, days_ms,
 };

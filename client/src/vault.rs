@@ -18,11 +18,11 @@ mod media_shown;
 mod new_media;
 mod options;
 mod placed;
-mod query;
 mod rebuild;
 mod refresh;
 mod review;
 mod safety;
+mod search;
 mod show;
 mod status;
 mod sync_blobs;
@@ -37,12 +37,13 @@ mod write;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use domain::document::{EditError, settings};
 use domain::{Day, DeviceId, DocId, VaultId};
 use storage::{BlobStore, LockKind, StoreOptions, VaultStore};
 
+pub use domain::search::{Query, QueryError};
 pub use error::{VaultError, VaultErrorKind, VaultResult};
 pub(crate) use input::AnswerAs;
 pub use input::{Answer, CardEdit, NewCard, NewItem, SideEdit};
@@ -51,7 +52,7 @@ pub use media_check::MediaReport;
 pub use media_shown::{BlobInFull, BlobShown, UnusedShown};
 pub use new_media::{MediaFile, MediaFileError, NewMedia};
 pub use options::{DeckOptions, OptionsChange, OptionsPreview, SchedulerShown};
-pub use query::{Query, QueryError};
+pub use search::{Order, SortBy};
 pub use thumbnails::ThumbnailSide;
 
 pub use unused::{Restored, Stage, Swept, days_ms};
@@ -92,6 +93,10 @@ pub struct Vault {
     turning: bool,
     /// Commits since it was opened.
     writes: u64,
+    /// All cards as searches ask of them, in memory.
+    table: Mutex<search::table::Table>,
+    /// Whether it is worth to keep that table: the process lives longer than one command.
+    keeps_table: bool,
 }
 
 impl Vault {
@@ -122,6 +127,8 @@ impl Vault {
             repairing: false,
             turning: false,
             writes: 0,
+            table: Mutex::default(),
+            keeps_table: false,
         };
         vault.write(|tx| {
             local_state::write(&mut tx.writer, &tx.local);
@@ -155,6 +162,8 @@ impl Vault {
             repairing: false,
             turning: false,
             writes: 0,
+            table: Mutex::default(),
+            keeps_table: hold == Hold::Long,
         };
         vault.resume_rebuild()?;
         // A short journal may wait: it is durable, and a change for every single review would cost more than it is worth.

@@ -1,6 +1,6 @@
 //! `memoryvault card`: list, show, edit, remove and restore cards, and tell why one is due.
 
-use client::{CardEdit, CardShown, NewItem, Query, Vault};
+use client::{CardEdit, CardShown, NewItem, Order, Query, SortBy, Vault};
 use media::Wishes;
 use serde_json::json;
 
@@ -15,12 +15,62 @@ use super::table::{Align, count, lines};
 /// Cards that are read in one turn and set in columns together.
 const CARDS_TOGETHER: usize = 500;
 
+/// What `card list` can search by, in short.
+const SEARCH_HELP: &str = "\
+Terms:
+  dog \"a dog\" d_g d*g    in the text; _ is any letter, * any letters
+  w:dog nc:cafe re:d.g    as a whole word, accents aside, a regular expression
+  front:dog back:*dog*    the whole text of a side, or a part of it
+  deck:NAME tag:NAME      and what lies below it; tag:none for cards without a tag
+  is:due new learn review suspended conflict leech removed
+  has:image has:audio flag:0..7 box:1..5
+  due<7 ivl>=30 reps=0 lapses>3 box>=3
+  added:N rated:N rated:N:1 introduced:N    in the last N days, 1 for today
+  cid:ID did:ID           the first letters of a card's or a deck's id
+Joined by: a b (both), a or b, -a or not a, (a or b) c
+Quote the whole for the shell: memoryvault card list 'deck:\"My deck\" (is:due or due<7)'
+All of it: docs/search.md";
+
+/// What cards can be sorted by.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Sort {
+    /// The day they are due; those without one last
+    Due,
+    /// The time they were made at
+    Added,
+    /// The box, then the due day
+    Box,
+    /// The name of the deck
+    Deck,
+    /// The text
+    Text,
+}
+
+impl From<Sort> for SortBy {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Due => Self::Due,
+            Sort::Added => Self::Added,
+            Sort::Box => Self::Box,
+            Sort::Deck => Self::Deck,
+            Sort::Text => Self::Text,
+        }
+    }
+}
+
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum CardCommand {
-    /// List cards, all or those that a query chooses
+    /// List cards, all or those that a search chooses
+    #[command(after_long_help = SEARCH_HELP, after_help = SEARCH_HELP)]
     List {
-        /// Words in the text, and deck:NAME tag:NAME box:N is:due is:new is:suspended is:removed is:conflict
+        /// Words in the text, and terms; several must all hold. docs/search.md tells them all
         query: Vec<String>,
+        /// The order of the cards; without it, the order they were made in
+        #[arg(long, value_enum, value_name = "BY")]
+        sort: Option<Sort>,
+        /// The last first
+        #[arg(long)]
+        reverse: bool,
     },
     /// Show a card in full
     Show {
@@ -103,7 +153,11 @@ pub(crate) struct EditArgs {
 
 pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
     match command {
-        CardCommand::List { query } => list(desk, &query.join(" ")),
+        CardCommand::List {
+            query,
+            sort,
+            reverse,
+        } => list(desk, &query.join(" "), sort, reverse),
         CardCommand::Show { card, open } => {
             let store = desk.open()?;
             let mut vault = store.lock()?;
@@ -206,12 +260,25 @@ pub(crate) fn find(vault: &Vault, wanted: &str) -> Outcome<CardShown> {
     Ok(card)
 }
 
-fn list(desk: Desk<'_>, query: &str) -> Outcome {
+fn list(desk: Desk<'_>, query: &str, sort: Option<Sort>, reverse: bool) -> Outcome {
     // Read before the vault is opened: a mistyped query should not wait for another process.
     let query = Query::parse(query)?;
     let store = desk.open()?;
     let screen = desk.screen;
     let (mut next, mut listed) = (Some(None), 0_u64);
+    if sort.is_some() || reverse {
+        let by = sort.map_or(SortBy::Made, SortBy::from);
+        let found = store.lock()?.search(&query, Order { by, reverse })?;
+        for some in found.chunks(CARDS_TOGETHER) {
+            if !screen.is_open() {
+                break;
+            }
+            let cards = store.lock()?.cards_of(some)?;
+            listed += u64::try_from(cards.len()).unwrap_or(u64::MAX);
+            print_page(screen, &cards)?;
+        }
+        next = None;
+    }
     // Page by page: whoever else waits for the vault gets a turn between two of them.
     while let Some(after) = next.filter(|_| screen.is_open()) {
         let page = store.lock()?.cards_after(&query, after, CARDS_TOGETHER)?;

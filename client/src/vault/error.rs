@@ -7,7 +7,7 @@ use domain::document::EditError;
 
 use storage::{BlobError, KvError, LockError, StoreError};
 
-use super::query::QueryError;
+use domain::search::QueryError;
 
 /// The result of the library's operations.
 pub type VaultResult<T> = Result<T, VaultError>;

@@ -44,6 +44,10 @@ impl Vault {
     /// # Errors
     /// The store fails. A rebuild that was cut off is finished by the next open.
     pub fn rebuild_index(&mut self) -> VaultResult<()> {
+        self.table
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .forget();
         let computed = self.compute_index()?;
         let wanted = computed.rows;
         let mut changes: Vec<Change> = Vec::new();

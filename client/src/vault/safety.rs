@@ -48,6 +48,8 @@ impl Vault {
             repairing: false,
             turning: false,
             writes: 0,
+            table: std::sync::Mutex::default(),
+            keeps_table: false,
         };
         if !known {
             vault.begin_anew()?;

@@ -1,10 +1,10 @@
 //! Turns rows of the index into what is shown: a card with its items, tags by name, state, conflicts.
 
 use domain::document::conflict::{Conflict, Place};
+use domain::search::Query;
 use domain::{CardId, Day, DeckId, Item};
 
-use super::query::{Query, Surroundings};
-use super::view::{CardPage, CardShown, ConflictShown, ItemShown};
+use super::view::{CardShown, ConflictShown, ItemShown};
 use super::{Vault, VaultResult, lookup};
 use crate::index::{CardRow, DeckRow, ReadRows, key};
 use crate::limit;
@@ -35,51 +35,6 @@ impl Vault {
             next = page.next.map(Some);
         }
         Ok(())
-    }
-
-    /// The cards that a query chooses, in the order they were made, after a place in that order: `count_max` at most, from so
-    /// many rows at most that a reading takes no longer than a few milliseconds.
-    ///
-    /// # Errors
-    /// The index cannot be read.
-    pub fn cards_after(
-        &self,
-        query: &Query,
-        after: Option<CardId>,
-        count_max: usize,
-    ) -> VaultResult<CardPage> {
-        let today = self.today();
-        let decks: std::collections::BTreeMap<DeckId, DeckRow> =
-            self.deck_rows()?.into_iter().collect();
-        let rows = match after {
-            Some(card) => self.store.scan_after(key::CARDS, &key::card(card)),
-            None => self.store.scan(key::CARDS),
-        };
-        let mut page = CardPage::default();
-        for (seen, entry) in rows.enumerate() {
-            let (key, bytes) = entry?;
-            let Some(card) = key::last16(&key).map(CardId::from_bytes) else {
-                continue;
-            };
-            let row: CardRow =
-                crate::index::row::decode(&bytes).map_err(|_| crate::index::damaged(&key))?;
-            if let Some(deck) = decks.get(&row.deck) {
-                let shown = row.visible && deck.visible;
-                let around = Surroundings {
-                    deck_name: &deck.name,
-                    deck: row.deck,
-                    today,
-                };
-                if (shown || query.wants_removed()) && query.matches(&row, around) {
-                    page.cards.push(self.show(card, &row, deck.name.clone()));
-                }
-            }
-            if page.cards.len() == count_max || seen == limit::CARD_ROWS_PER_PAGE_MAX {
-                page.next = Some(card);
-                break;
-            }
-        }
-        Ok(page)
     }
 
     /// A card's row as it is shown.

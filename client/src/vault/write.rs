@@ -2,7 +2,7 @@
 //! operation that changes anything runs inside `Vault::write`; dropping a write halfway leaves the vault as it was.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use automerge::transaction::Transaction;
 use domain::document::EditError;
@@ -92,6 +92,8 @@ impl Vault {
         if clock_after != clock {
             local_state::write_clock(&mut writer, clock_after);
         }
+        let table = self.table.get_mut();
+        table.unwrap_or_else(PoisonError::into_inner).note(&writer);
         writer.commit()?;
         self.writes += 1;
         self.local = local;

@@ -19,6 +19,7 @@ mod lock;
 mod media;
 mod media_files;
 mod review;
+mod search;
 mod status;
 mod study;
 mod usage;

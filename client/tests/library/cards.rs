@@ -186,14 +186,16 @@ fn a_query_chooses_by_deck_tag_box_state_and_words() {
             },
         )
         .unwrap();
-    let cases: [(&str, &[CardId]); 11] = [
+    let cases: [(&str, &[CardId]); 12] = [
         ("", &[oslo, rome, seine]),
         ("deck:\"my capitals\"", &[oslo, rome]),
         ("tag:NORTH", &[oslo]),
         ("box:2", &[oslo]),
         ("is:new", &[rome, seine]),
         ("is:suspended", &[rome]),
-        ("is:due", &[seine]),
+        // As in Anki: new cards are not due.
+        ("is:due", &[]),
+        ("due=2", &[oslo]),
         ("-deck:rivers", &[oslo, rome]),
         ("oSL", &[oslo]),
         ("norway oslo", &[oslo]),

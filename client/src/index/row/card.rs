@@ -125,17 +125,6 @@ impl CardRow {
         self.visible && !self.suspended && !self.state.retired
     }
 
-    /// Whether it carries a tag.
-    pub(crate) fn has_tag(&self, tag: TagId) -> bool {
-        self.tags.binary_search(&tag).is_ok()
-    }
-
-    /// What its items say in words.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = String> + '_ {
-        self.items()
-            .filter_map(|item| item.words().map(str::to_owned))
-    }
-
     /// All items, front first.
     pub(crate) fn items(&self) -> impl Iterator<Item = Item> + '_ {
         self.front
