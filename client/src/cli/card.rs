@@ -22,9 +22,9 @@ Terms:
   w:dog nc:cafe re:d.g    as a whole word, accents aside, a regular expression
   front:dog back:*dog*    the whole text of a side, or a part of it
   deck:NAME tag:NAME      and what lies below it; tag:none for cards without a tag
-  is:due new learn review suspended conflict leech removed
+  is:due new learn review suspended buried conflict leech removed
   has:image has:audio flag:0..7 box:1..5
-  due<7 ivl>=30 reps=0 lapses>3 box>=3
+  due<7 ivl>=30 reps=0 lapses>3 box>=3 ease<2.1
   added:N rated:N rated:N:1 introduced:N    in the last N days, 1 for today
   cid:ID did:ID           the first letters of a card's or a deck's id
 Joined by: a b (both), a or b, -a or not a, (a or b) c

@@ -8,7 +8,7 @@ use super::{Vault, VaultError, VaultResult};
 use crate::index::{DeckRow, ReadRows, key};
 
 /// The tag of a card that is forgotten again and again, as in Anki.
-pub(crate) const LEECH: &str = "leech";
+pub(crate) const LEECH: &str = domain::search::LEECH_TAG;
 
 impl Vault {
     /// Puts a card off until tomorrow.

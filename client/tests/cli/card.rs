@@ -45,7 +45,7 @@ fn cards_for_a_person() {
             &["card", "list", "is:sleepy"],
             2,
             "",
-            "error: `is:sleepy` is not known; use is:due is:new is:learn is:review is:suspended is:conflict is:leech is:removed\n\
+            "error: `is:sleepy` is not known; use is:due is:new is:learn is:review is:suspended is:buried is:conflict is:leech is:removed\n\
              hint: memoryvault card list --help\n",
         ),
         (

@@ -57,7 +57,7 @@ fn a_mistyped_search_names_what_was_meant() {
         ),
         (
             "is:suspnded",
-            "`is:suspnded` is not known (did you mean `is:suspended`?); use is:due is:new is:learn is:review is:suspended is:conflict is:leech is:removed",
+            "`is:suspnded` is not known (did you mean `is:suspended`?); use is:due is:new is:learn is:review is:suspended is:buried is:conflict is:leech is:removed",
         ),
         (
             "has:imgae",
@@ -65,7 +65,7 @@ fn a_mistyped_search_names_what_was_meant() {
         ),
         (
             "prop:due<soon",
-            "`prop:due<soon` is not known; use a whole number, as in prop:due<7 or lapses>=3",
+            "`prop:due<soon` is not known; use a whole number, as in prop:due<7 or lapses>=3; prop:ease takes 2.5",
         ),
         (
             "edited:3",

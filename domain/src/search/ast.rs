@@ -92,9 +92,11 @@ pub enum State {
     Review,
     /// Kept out of study by the person.
     Suspended,
+    /// Put off until tomorrow.
+    Buried,
     /// Two devices wrote different texts, and nobody has chosen yet.
     Conflict,
-    /// Forgotten again and again.
+    /// Tagged as forgotten again and again.
     Leech,
     /// Removed.
     Removed,
@@ -113,6 +115,8 @@ pub enum Property {
     Lapses,
     /// The box.
     Box,
+    /// The ease factor, as SM-2 has it.
+    Ease,
 }
 
 /// How a figure is compared.

@@ -43,6 +43,10 @@ pub struct CardFacts {
     pub box_number: u8,
     /// The flag, 0 for none.
     pub flag: u8,
+    /// The ease factor in hundredths.
+    pub ease_percent: u16,
+    /// The study day for which it was put off last.
+    pub buried: Option<Day>,
     /// Not asked again.
     pub retired: bool,
     /// Kept out of study.

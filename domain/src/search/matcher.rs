@@ -51,7 +51,6 @@ enum Test {
     Tags(BTreeSet<TagId>),
     Untagged,
     State(State, Day),
-    Leech(TagId),
     Flag(u8),
     Property(Property, Compare, i64, Day),
     MadeFrom(UnixMs),
@@ -149,7 +148,7 @@ impl Test {
                 Self::Tags(tags)
             }
             Term::Untagged => Self::Untagged,
-            Term::State(State::Leech) => Self::Leech(TagId::from_name(LEECH_TAG)),
+            Term::State(State::Leech) => Self::Tags(BTreeSet::from([TagId::from_name(LEECH_TAG)])),
             Term::State(state) => Self::State(*state, asked.today),
             Term::Flag(flag) => Self::Flag(*flag),
             Term::Property(property, compare, number) => {
@@ -192,10 +191,9 @@ impl Test {
             Self::Tags(tags) => card.tags().iter().any(|tag| tags.contains(tag)),
             Self::Untagged => card.tags().is_empty(),
             Self::State(state, today) => is(*state, facts, *today),
-            Self::Leech(tag) => card.tags().contains(tag) || facts.lapses >= limit::LEECH_LAPSES,
             Self::Flag(flag) => facts.flag == *flag,
             Self::Property(property, compare, number, today) => figure(*property, facts, *today)
-                .is_some_and(|figure| compare.holds(figure.saturating_mul(1_000), *number)),
+                .is_some_and(|figure| compare.holds(figure, *number)),
             Self::MadeFrom(from) => facts.created >= *from,
             Self::RatedFrom(from, grade) => card.answers().iter().any(|answer| {
                 answer.day >= *from && grade.is_none_or(|grade| answer.grade == grade)
@@ -221,26 +219,34 @@ fn first_day(today: Day, days: u32) -> Day {
 fn is(state: State, facts: &CardFacts, today: Day) -> bool {
     let learning = !facts.is_new() && !facts.retired && facts.box_number == 1;
     match state {
-        State::Due => !facts.suspended && facts.due.is_some_and(|due| due <= today),
+        State::Due => {
+            !facts.suspended
+                && facts.buried != Some(today)
+                && facts.due.is_some_and(|due| due <= today)
+        }
         State::New => facts.is_new(),
         State::Learn => learning,
         State::Review => !facts.is_new() && !learning,
         State::Suspended => facts.suspended,
+        State::Buried => facts.buried == Some(today),
         State::Conflict => facts.conflict,
         State::Removed => facts.removed,
-        // Asked with the tags, as `Test::Leech`.
-        State::Leech => facts.lapses >= limit::LEECH_LAPSES,
+        // Asked as a tag.
+        State::Leech => false,
     }
 }
 
+/// A figure in thousandths.
 fn figure(property: Property, facts: &CardFacts, today: Day) -> Option<i64> {
-    match property {
-        Property::Due => facts.due.map(|due| i64::from(due.0) - i64::from(today.0)),
-        Property::Interval => facts.interval(),
-        Property::Reviews => Some(i64::from(facts.reviews)),
-        Property::Lapses => Some(i64::from(facts.lapses)),
-        Property::Box => Some(i64::from(facts.box_number)),
-    }
+    let whole = match property {
+        Property::Due => i64::from(facts.due?.0) - i64::from(today.0),
+        Property::Interval => facts.interval()?,
+        Property::Reviews => i64::from(facts.reviews),
+        Property::Lapses => i64::from(facts.lapses),
+        Property::Box => i64::from(facts.box_number),
+        Property::Ease => return Some(i64::from(facts.ease_percent) * 10),
+    };
+    Some(whole.saturating_mul(1_000))
 }
 
 /// Those whose name, or the name of something above them, is this.

@@ -5,7 +5,6 @@ use super::ast::{Expr, IdPrefix, Media, Pattern, Piece, Property, State, Term, T
 use super::fold::{fold, unmark};
 use super::matcher::compile_regex;
 use super::{Answered, CardFacts, LEECH_TAG};
-use crate::limit;
 use crate::time::{Day, UnixMs};
 
 /// A card in full.
@@ -98,19 +97,21 @@ fn term_holds(term: &Term, card: &NaiveCard, today: Day, today_from: UnixMs) -> 
         Term::State(state) => {
             let new = facts.due.is_none() && !facts.retired;
             match state {
-                State::Due => facts.due.is_some_and(|due| due <= today) && !facts.suspended,
+                State::Due => {
+                    facts.due.is_some_and(|due| due <= today)
+                        && !facts.suspended
+                        && facts.buried != Some(today)
+                }
                 State::New => new,
                 State::Learn => !new && !facts.retired && facts.box_number == 1,
                 State::Review => !new && (facts.retired || facts.box_number > 1),
                 State::Suspended => facts.suspended,
+                State::Buried => facts.buried.is_some_and(|day| day == today),
                 State::Conflict => facts.conflict,
-                State::Leech => {
-                    facts.lapses >= limit::LEECH_LAPSES
-                        || card
-                            .tags
-                            .iter()
-                            .any(|tag| tag.eq_ignore_ascii_case(LEECH_TAG))
-                }
+                State::Leech => card
+                    .tags
+                    .iter()
+                    .any(|tag| tag.eq_ignore_ascii_case(LEECH_TAG)),
                 State::Removed => facts.removed,
             }
         }
@@ -125,6 +126,9 @@ fn term_holds(term: &Term, card: &NaiveCard, today: Day, today_from: UnixMs) -> 
                 Property::Reviews => i32::try_from(facts.reviews).ok(),
                 Property::Lapses => i32::try_from(facts.lapses).ok(),
                 Property::Box => Some(i32::from(facts.box_number)),
+                Property::Ease => {
+                    return compare.holds(i64::from(facts.ease_percent) * 10, *number);
+                }
             };
             figure.is_some_and(|figure| compare.holds(i64::from(figure) * 1_000, *number))
         }

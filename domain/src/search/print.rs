@@ -70,7 +70,7 @@ impl Display for Term {
                 "prop:{}{}{}",
                 name_of(&PROPERTIES, property),
                 name_of(&COMPARISONS, compare),
-                number / 1_000
+                decimal(*number)
             ),
             Self::Added(days) => write!(out, "added:{days}"),
             Self::Rated(days, None) => write!(out, "rated:{days}"),
@@ -80,6 +80,14 @@ impl Display for Term {
             Self::CardId(ids) => write_ids(out, "cid:", ids),
         }
     }
+}
+
+/// A number of thousandths as it is typed.
+fn decimal(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    let (whole, part) = (number.unsigned_abs() / 1_000, number.unsigned_abs() % 1_000);
+    let text = format!("{sign}{whole}.{part:03}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn name_of<T: PartialEq>(names: &[(&'static str, T)], wanted: &T) -> &'static str {

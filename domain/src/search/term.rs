@@ -51,24 +51,26 @@ const NOT_KEPT: [(&str, &str); 4] = [
 ];
 
 /// `is:`.
-pub(super) const STATES: [(&str, State); 8] = [
+pub(super) const STATES: [(&str, State); 9] = [
     ("due", State::Due),
     ("new", State::New),
     ("learn", State::Learn),
     ("review", State::Review),
     ("suspended", State::Suspended),
+    ("buried", State::Buried),
     ("conflict", State::Conflict),
     ("leech", State::Leech),
     ("removed", State::Removed),
 ];
 
 /// `prop:`, and alone before a comparison.
-pub(super) const PROPERTIES: [(&str, Property); 5] = [
+pub(super) const PROPERTIES: [(&str, Property); 6] = [
     ("due", Property::Due),
     ("ivl", Property::Interval),
     ("reps", Property::Reviews),
     ("lapses", Property::Lapses),
     ("box", Property::Box),
+    ("ease", Property::Ease),
 ];
 
 /// Comparisons, longer spellings before those they begin with.
@@ -298,18 +300,36 @@ fn compared(property: Property, rest: &str, typed: &str) -> Result<Term, QueryEr
     let found = COMPARISONS
         .iter()
         .find_map(|(sign, compare)| Some((*compare, rest.strip_prefix(sign)?)));
-    let number = found.and_then(|(compare, number)| {
-        let number: i32 = number.parse().ok()?;
-        (number.unsigned_abs() <= limit::QUERY_NUMBER_MAX).then_some((compare, number))
-    });
-    match number {
-        Some((compare, number)) => Ok(Term::Property(property, compare, i64::from(number) * 1_000)),
+    match found.and_then(|(compare, number)| Some((compare, thousandths(property, number)?))) {
+        Some((compare, number)) => Ok(Term::Property(property, compare, number)),
         None => Err(wrong(
             "prop",
             typed.strip_prefix("prop:").unwrap_or(typed),
-            "a whole number, as in prop:due<7 or lapses>=3",
+            "a whole number, as in prop:due<7 or lapses>=3; prop:ease takes 2.5",
         )),
     }
+}
+
+/// Reads a whole number, or with three decimals at most where the figure is none.
+fn thousandths(property: Property, number: &str) -> Option<i64> {
+    let (whole, decimals) = match number.split_once('.') {
+        Some((whole, decimals)) if property == Property::Ease => (whole, decimals),
+        Some(_) => return None,
+        None => (number, "0"),
+    };
+    let negative = whole.starts_with('-');
+    let whole: i32 = whole.parse().ok()?;
+    let is_decimal = decimals.len() <= 3 && decimals.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_decimal || whole.unsigned_abs() > limit::QUERY_NUMBER_MAX {
+        return None;
+    }
+    let part: i64 = format!("{decimals:0<3}").parse().ok()?;
+    let number = i64::from(whole) * 1_000;
+    Some(if negative {
+        number - part
+    } else {
+        number + part
+    })
 }
 
 fn ids(field: &'static str, value: &str) -> Result<Vec<IdPrefix>, QueryError> {

@@ -34,7 +34,7 @@ fn spelling_is_read_and_written_in_one_way() {
         ("12:30 http://x.example", "12\\:30 http\\://x.example"),
         ("due<5 box:2 box>=3", "prop:due<5 box:2 prop:box>=3"),
         ("\"due<5\"", "\"due<5\""),
-        ("PROP:ivl!=-3", "prop:ivl!=-3"),
+        ("PROP:ivl!=-3 ease<2.50", "prop:ivl!=-3 prop:ease<2.5"),
         ("tag:NONE is:DUE", "tag:none is:due"),
         (
             "rated:7:1 added:3 introduced:1",
@@ -265,6 +265,8 @@ fn plain_card() -> NaiveCard {
             lapses: 1,
             box_number: 3,
             flag: 2,
+            ease_percent: 230,
+            buried: Some(Day(TODAY.0 - 1)),
             retired: false,
             suspended: false,
             removed: false,
@@ -322,6 +324,8 @@ fn terms_mean_what_the_page_says() {
         "-is:new",
         "flag:2",
         "box:3",
+        "prop:ease=2.3",
+        "ease>2",
         "due<0",
         "due=-2",
         "ivl>=4",
@@ -355,6 +359,8 @@ fn terms_mean_what_the_page_says() {
         "is:learn",
         "is:leech",
         "is:suspended",
+        "is:buried",
+        "ease>2.35",
         "is:removed",
         "is:conflict",
         "flag:0",
@@ -425,6 +431,7 @@ fn any_term() -> impl Strategy<Value = Term> {
         Just(Property::Reviews),
         Just(Property::Lapses),
         Just(Property::Box),
+        Just(Property::Ease),
     ];
     let state = prop_oneof![
         Just(State::Due),
@@ -432,6 +439,7 @@ fn any_term() -> impl Strategy<Value = Term> {
         Just(State::Learn),
         Just(State::Review),
         Just(State::Suspended),
+        Just(State::Buried),
         Just(State::Conflict),
         Just(State::Leech),
         Just(State::Removed),
@@ -457,7 +465,7 @@ fn any_term() -> impl Strategy<Value = Term> {
         1 => Just(Term::Untagged),
         2 => state.prop_map(Term::State),
         1 => (0_u8..=7).prop_map(Term::Flag),
-        2 => (property, compare, -3_i64..9).prop_map(|(p, c, n)| Term::Property(p, c, n * 1_000)),
+        2 => (property, compare, -3_i64..9).prop_map(|(p, c, n)| Term::Property(p, c, if p == Property::Ease { n * 130 } else { n * 1_000 })),
         1 => (1_u32..9).prop_map(Term::Added),
         1 => (1_u32..9, grade).prop_map(|(days, grade)| Term::Rated(days, grade)),
         1 => (1_u32..9).prop_map(Term::Introduced),
@@ -477,6 +485,15 @@ fn any_expr() -> impl Strategy<Value = Expr> {
                 inner.prop_map(Expr::negate),
             ]
         })
+}
+
+/// Some are put off today, some were yesterday.
+fn buried_in(box_number: u8) -> Option<Day> {
+    match box_number {
+        1 => Some(TODAY),
+        2 => Some(Day(TODAY.0 - 1)),
+        _ => None,
+    }
 }
 
 fn any_card() -> impl Strategy<Value = NaiveCard> {
@@ -522,6 +539,8 @@ fn any_card() -> impl Strategy<Value = NaiveCard> {
                     lapses,
                     box_number,
                     flag,
+                    ease_percent: 130 + u16::from(flag) * 10,
+                    buried: buried_in(box_number),
                     retired,
                     suspended,
                     removed,

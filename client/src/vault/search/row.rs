@@ -61,6 +61,8 @@ pub(super) fn facts(card: CardId, row: &CardRow) -> CardFacts {
         lapses: row.state.lapses,
         box_number: row.state.box_number,
         flag: row.flag,
+        ease_percent: row.state.ease_percent,
+        buried: row.state.buried_day.map(Day),
         retired: row.state.retired,
         suspended: row.suspended,
         removed: !row.visible,
