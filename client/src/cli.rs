@@ -3,6 +3,7 @@
 
 mod account;
 mod add;
+mod bulk;
 mod card;
 mod conflicts;
 mod contents;
@@ -28,6 +29,7 @@ mod sync;
 mod table;
 mod terminal;
 mod typed;
+mod undo;
 mod unseen;
 mod verify;
 mod when;
@@ -94,8 +96,10 @@ enum Command {
     Study(study::StudyArgs),
     /// Record one answer to one card
     Review(review::ReviewArgs),
-    /// Take back the last answer given on this device
-    Undo,
+    /// Take back the last thing done on this device, or the last N
+    Undo(undo::UndoArgs),
+    /// Make again what was taken back last
+    Redo(undo::UndoArgs),
     /// Settle texts that two devices changed differently
     #[command(subcommand)]
     Conflicts(conflicts::ConflictsCommand),
@@ -170,7 +174,8 @@ fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
         Command::Card(command) => card::run(desk, command),
         Command::Study(args) => study::run(desk, args),
         Command::Review(args) => review::run(desk, args),
-        Command::Undo => review::undo(desk),
+        Command::Undo(args) => undo::run(desk, args, undo::Way::Undo),
+        Command::Redo(args) => undo::run(desk, args, undo::Way::Redo),
         Command::Conflicts(command) => conflicts::run(desk, command),
         Command::Account(command) => account::run(desk, command),
         Command::Sync(args) => sync::run(desk, args),

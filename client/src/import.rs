@@ -56,6 +56,18 @@ impl Vault {
             Err(VaultError::NotFound { .. }) => None,
             Err(other) => return Err(other),
         };
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let words = format!("imported {} cards from {file}", table.rows.len());
+        self.as_one_step(&words, |vault| vault.take_table(table, found, deck, apply))
+    }
+
+    fn take_table(
+        &mut self,
+        table: Table,
+        found: Option<DeckId>,
+        deck: &str,
+        apply: bool,
+    ) -> VaultResult<ImportReport> {
         let id = match (found, apply) {
             (None, true) if !table.rows.is_empty() => Some(self.deck_add(deck)?),
             (found, _) => found,

@@ -13,7 +13,7 @@ mod settings;
 
 use std::collections::BTreeMap;
 
-pub(crate) use cards::{Indexer, change_conflicts, read_events, totals};
+pub(crate) use cards::{CardChange, Indexer, change_conflicts, read_events, totals};
 pub(crate) use row::{CardRow, Content, DeckRow};
 pub(crate) use settings::SettingsRow;
 

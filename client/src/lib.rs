@@ -17,6 +17,7 @@ mod shared;
 mod study;
 pub mod sync;
 mod tls;
+mod undo_log;
 mod vault;
 
 pub use clock::{Clock, Moment, offset_at, parse_moment, work_in_zone, zone, zone_name};
@@ -26,11 +27,11 @@ pub use shared::{SharedVault, SyncClaim, VaultTurn};
 pub use study::{StudySession, StudyWish};
 pub use tls::{TlsError, client_config};
 pub use vault::{
-    Answer, BlobInFull, BlobNotTaken, BlobShown, CardEdit, CardPage, CardShown, ConflictShown,
-    DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, Hold, ImportReport, ItemShown,
-    Joining, MediaFile, MediaFileError, MediaReport, MediaWish, NewCard, NewItem, NewMedia,
-    OptionsChange, OptionsPreview, Order, Query, QueryError, Repaired, Restored, Reviewed,
-    SchedulerShown, SetAsideShown, SideEdit, SkippedRow, SortBy, Stage, Status, StudyCounts,
-    StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind,
-    VaultResult, VerifyReport, Why, days_ms,
+    Answer, BlobInFull, BlobNotTaken, BlobShown, BulkEdit, BulkReport, CardEdit, CardPage,
+    CardShown, ConflictShown, DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, Hold,
+    ImportReport, ItemShown, Joining, MediaFile, MediaFileError, MediaReport, MediaWish, NewCard,
+    NewItem, NewMedia, OptionsChange, OptionsPreview, Order, Query, QueryError, Repaired, Replace,
+    Restored, Reviewed, SchedulerShown, SetAsideShown, SideEdit, SkippedRow, SortBy, Stage, Status,
+    StepShown, StudyCounts, StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault,
+    VaultError, VaultErrorKind, VaultResult, VerifyReport, Why, days_ms,
 };

@@ -36,8 +36,18 @@ pub(crate) const FLAG_MAX: u8 = 7;
 /// Days that one sitting can look ahead: a month of holidays.
 pub const AHEAD_DAYS_MAX: u16 = 31;
 
-/// Reviews that `undo` can take back, one after another.
-pub(crate) const UNDO_STEPS_MAX: usize = 100;
+/// Steps that `undo` can take back, one after another: months of daily study.
+pub(crate) const UNDO_STEPS_MAX: u64 = 20_000;
+
+/// Bytes of one row of what a step changed, unless one change alone has more: far below what the key-value store takes as
+/// one value.
+pub(crate) const UNDO_PART_BYTES: usize = 32 * 1024;
+
+/// Changes of one row of what a step changed: as many as one commit takes back.
+pub(crate) const UNDO_PART_CHANGES: usize = 250;
+
+/// Letters of a card's text in the words of a step.
+pub(crate) const STEP_LETTERS: usize = 40;
 
 /// How long a short command waits for another short command that holds the vault.
 pub(crate) const VAULT_WAIT: Duration = Duration::from_secs(10);

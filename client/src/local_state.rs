@@ -2,14 +2,13 @@
 //! `undo` can take back, the pages it is filling. Kept in rows beside the index, never synced, never rebuilt. Changing it is
 //! part of the same commits as everything else.
 
-use domain::{CardId, DeckId, DeviceId, DocId, EventId, Hlc, IncarnationId, VaultId};
+use domain::{DeckId, DeviceId, DocId, Hlc, IncarnationId, VaultId};
 use minicbor::{Decode, Encode};
 use sync_protocol::Stamps;
 
 use crate::clock::Moment;
 use crate::index::field::id16;
 use crate::index::{ReadRows, Rows, key};
-use crate::limit;
 use crate::vault::{VaultError, VaultResult};
 
 /// Everything of this device that fits in one row.
@@ -110,15 +109,6 @@ pub(crate) struct QuotaFigures {
     pub(crate) limit: u64,
 }
 
-/// A review that `undo` can take back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct UndoStep {
-    #[cbor(n(0), with = "id16")]
-    pub(crate) event: EventId,
-    #[cbor(n(1), with = "id16")]
-    pub(crate) card: CardId,
-}
-
 /// The page of a deck that this device is filling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct OpenPage {
@@ -141,7 +131,6 @@ pub(crate) struct RefusedRow {
 
 const STATE: &str = "state";
 const CLOCK: &str = "hlc";
-const UNDO: &str = "undo";
 
 impl LocalState {
     /// A device that begins, in a vault of its own.
@@ -191,30 +180,6 @@ pub(crate) fn read_clock<R: ReadRows>(rows: &R) -> VaultResult<Hlc> {
 /// Writes the logical clock.
 pub(crate) fn write_clock<R: Rows>(rows: &mut R, clock: Hlc) {
     rows.write(key::local(CLOCK), &clock.to_u64());
-}
-
-/// The reviews that can be taken back, oldest first.
-pub(crate) fn undo_steps<R: ReadRows>(rows: &R) -> VaultResult<Vec<UndoStep>> {
-    Ok(rows.read(&key::local(UNDO))?.unwrap_or_default())
-}
-
-/// Notes a review, forgetting the oldest beyond the bound.
-pub(crate) fn push_undo<R: Rows>(rows: &mut R, step: UndoStep) -> VaultResult<()> {
-    let mut steps = undo_steps(rows)?;
-    if steps.len() >= limit::UNDO_STEPS_MAX {
-        steps.remove(0);
-    }
-    steps.push(step);
-    rows.write(key::local(UNDO), &steps);
-    Ok(())
-}
-
-/// Takes the last review off.
-pub(crate) fn pop_undo<R: Rows>(rows: &mut R) -> VaultResult<Option<UndoStep>> {
-    let mut steps = undo_steps(rows)?;
-    let step = steps.pop();
-    rows.write(key::local(UNDO), &steps);
-    Ok(step)
 }
 
 /// The page of a deck that is being filled.

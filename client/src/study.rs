@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::queue::{self, Candidate, DailyLimits, Done, Left, Session, Turn};
-use domain::{CardId, Day, DeckId, UnixMs, schedule};
+use domain::{CardId, Day, DeckId, EventId, UnixMs, schedule};
 
 use crate::deck_tree::DeckTree;
 use crate::index::row::DayRow;
@@ -33,7 +33,9 @@ pub struct StudySession {
     session: Session,
     ahead_days: u16,
     cram: bool,
-    answered: Vec<&'static str>,
+    /// Steps that were there to take back when the sitting began.
+    steps_before: u64,
+    answered: Vec<(EventId, &'static str)>,
     undone: u64,
 }
 
@@ -96,6 +98,7 @@ impl Vault {
             session: Session::new(queue::build(candidates, today, &left, 0)),
             ahead_days: wish.ahead_days,
             cram: wish.cram,
+            steps_before: self.step_count()?,
             answered: Vec::new(),
             undone: 0,
         })
@@ -293,22 +296,32 @@ impl StudySession {
         };
         let reviewed = vault.answer(turn.card, answer, how)?;
         self.session.answered(turn, answer.grade, vault.now().at);
-        self.answered.push(crate::vault::grade_name(answer.grade));
+        self.answered
+            .push((reviewed.event, crate::vault::grade_name(answer.grade)));
         Ok(reviewed)
     }
 
-    /// Takes back the last answer of this sitting; its card is the present one again.
+    /// Takes back the last thing done in this sitting: an answer, an edit, a card put off. Its card is the present one again.
     ///
     /// # Errors
     /// There is none.
     pub fn undo(&mut self, vault: &mut Vault) -> VaultResult<Undone> {
-        if self.answered.is_empty() {
+        if vault.step_count()? <= self.steps_before {
             return Err(VaultError::NothingToUndo);
         }
         let undone = vault.undo()?;
-        self.session.undo();
-        self.answered.pop();
-        self.undone += 1;
+        match (self.answered.last(), undone.card) {
+            (Some((event, _)), _) if undone.event == Some(*event) => {
+                self.session.undo();
+                self.answered.pop();
+                self.undone += 1;
+            }
+            (_, Some(card)) => {
+                let is_new = vault.card(card)?.new;
+                self.session.ask_first(queue::Queued { card, is_new });
+            }
+            _ => {}
+        }
         Ok(undone)
     }
 
@@ -351,7 +364,7 @@ impl StudySession {
     pub fn finish(self, vault: &mut Vault) -> VaultResult<StudySummary> {
         vault.fold_journal()?;
         let mut by_grade: BTreeMap<String, u64> = BTreeMap::new();
-        for grade in &self.answered {
+        for (_, grade) in &self.answered {
             *by_grade.entry((*grade).to_owned()).or_default() += 1;
         }
         let answered = u64::try_from(self.answered.len()).unwrap_or(u64::MAX);

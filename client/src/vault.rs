@@ -17,6 +17,7 @@ mod media_check;
 mod media_shown;
 mod new_media;
 mod options;
+mod patch;
 mod placed;
 mod rebuild;
 mod refresh;
@@ -28,6 +29,7 @@ mod status;
 mod sync_blobs;
 mod sync_documents;
 mod thumbnails;
+mod undo;
 mod unused;
 mod verify;
 mod view;
@@ -52,8 +54,10 @@ pub use media_check::MediaReport;
 pub use media_shown::{BlobInFull, BlobShown, UnusedShown};
 pub use new_media::{MediaFile, MediaFileError, NewMedia};
 pub use options::{DeckOptions, OptionsChange, OptionsPreview, SchedulerShown};
+pub use patch::{BulkEdit, BulkReport, Replace};
 pub use search::{Order, SortBy};
 pub use thumbnails::ThumbnailSide;
+pub use undo::StepShown;
 
 pub use unused::{Restored, Stage, Swept, days_ms};
 pub use view::{
@@ -68,6 +72,7 @@ use crate::clock::{Clock, Moment};
 use crate::index::{ReadRows, SettingsRow, key};
 use crate::limit;
 use crate::local_state::{self, LocalState};
+use crate::undo_log::Batch;
 
 /// How long a process means to keep the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +96,8 @@ pub struct Vault {
     repairing: bool,
     /// The session under way has said a next incarnation.
     turning: bool,
+    /// The step to which all writes belong that are made meanwhile.
+    batch: Option<Batch>,
     /// Commits since it was opened.
     writes: u64,
     /// All cards as searches ask of them, in memory.
@@ -126,6 +133,7 @@ impl Vault {
             clock,
             repairing: false,
             turning: false,
+            batch: None,
             writes: 0,
             table: Mutex::default(),
             keeps_table: false,
@@ -161,6 +169,7 @@ impl Vault {
             clock: Clock::System,
             repairing: false,
             turning: false,
+            batch: None,
             writes: 0,
             table: Mutex::default(),
             keeps_table: hold == Hold::Long,

@@ -70,6 +70,8 @@ pub struct Epoch {
     pub day_from: Day,
     /// The rule.
     pub scheduler: Scheduler,
+    /// Of a deck: it follows the default of all decks again, and the rule above says nothing.
+    pub inherits: bool,
     /// Hour at which a study day begins, for events made from then on.
     pub rollover_hour: u8,
 }
@@ -81,6 +83,7 @@ impl Epoch {
             && (-limit::DAY_ABS_MAX..=limit::DAY_ABS_MAX).contains(&self.day_from.0)
             && self.rollover_hour < 24
             && self.scheduler.is_valid()
+            && (self.deck.is_some() || !self.inherits)
     }
 }
 
@@ -113,6 +116,11 @@ impl Rules {
         self.scheduler(deck, Day(i32::MAX))
     }
 
+    /// Whether a deck has a rule of its own, and not the default's.
+    pub fn is_own(&self, deck: DeckId) -> bool {
+        epoch_in_force(&self.epochs, deck, Day(i32::MAX)).is_some_and(|epoch| epoch.deck.is_some())
+    }
+
     /// Whether any of a deck's epochs asks for FSRS.
     fn uses_fsrs(&self, deck: DeckId) -> bool {
         self.epochs.iter().any(|epoch| {
@@ -130,7 +138,8 @@ pub fn epoch_in_force(epochs: &[Epoch], deck: DeckId, day: Day) -> Option<&Epoch
             .filter(|epoch| epoch.day_from <= day && epoch.is_valid())
     };
     let own = begun().filter(|epoch| epoch.deck == Some(deck)).max();
-    own.or_else(|| begun().filter(|epoch| epoch.deck.is_none()).max())
+    own.filter(|epoch| !epoch.inherits)
+        .or_else(|| begun().filter(|epoch| epoch.deck.is_none()).max())
 }
 
 /// The rollover hour in force for a deck on a day.

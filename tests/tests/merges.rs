@@ -411,8 +411,8 @@ fn a_clock_four_minutes_fast_does_not_win_by_being_fast() {
     pair.phone
         .edit(edited, &["--front", "older, by the fast clock"]);
     pair.settle();
-    pair.laptop.review_at(card, "good", "2026-03-01T12:01:00Z");
     pair.laptop.edit(edited, &["--front", "newer"]);
+    pair.laptop.review_at(card, "good", "2026-03-01T12:01:00Z");
     pair.settle();
     assert_eq!(
         pair.phone.side(edited, "front"),
@@ -425,7 +425,7 @@ fn a_clock_four_minutes_fast_does_not_win_by_being_fast() {
         (2, 1),
         "both answers count, the wrong one decides: {shown}"
     );
-    // An undo takes back one's own last answer, not the one with the highest time.
+    // An undo takes back one's own last step, not the one with the highest time.
     pair.laptop.run(&["undo"]).ok();
     pair.settle();
     let shown = pair.phone.show(card);

@@ -4,6 +4,7 @@ use client::{CardEdit, CardShown, NewItem, Order, Query, SortBy, Vault};
 use media::Wishes;
 use serde_json::json;
 
+use super::bulk;
 use super::contents::{self, Items};
 use super::desk::Desk;
 use super::face;
@@ -117,6 +118,8 @@ pub(crate) enum CardCommand {
     },
     /// Change a card: a text takes the place of the side's text, a picture or sound is added to it; what is not named stays as it is
     Edit(EditArgs),
+    /// Change all cards that a query chooses: find and replace, tag, move, flag, suspend, remove
+    Bulk(bulk::BulkArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -216,6 +219,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
             vault.set_due(id, due)
         }),
         CardCommand::Edit(args) => edit(desk, args),
+        CardCommand::Bulk(args) => bulk::run(desk, args),
     }
 }
 

@@ -64,7 +64,9 @@ impl From<VaultError> for Failure {
                 Failure::choice(words).hint(format!("type more of the id: {}", clean(examples)))
             }
             VaultError::File { doing: "read", path, source } if source.kind() == ErrorKind::NotFound => no_file(path),
-            VaultError::NothingToUndo => Failure::not_found(error.to_string()),
+            VaultError::NothingToUndo | VaultError::NothingToRedo => {
+                Failure::not_found(error.to_string())
+            }
             VaultError::NotLoggedIn => Failure::new(Kind::Authentication, error.to_string()).hint(LOGIN),
             VaultError::Store(StoreError::Lock(LockError::Held { dir, who, pid })) => {
                 Failure::failed(format!("the vault in {} is in use by `{who}` (process {pid})", dir.display()))

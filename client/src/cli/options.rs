@@ -18,6 +18,8 @@ enum SchedulerWord {
     Sm2,
     /// FSRS-6: intervals until the chance to know the card has fallen to --retention
     Fsrs,
+    /// Of a deck: as all decks without their own
+    Default,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -127,7 +129,7 @@ pub(crate) fn run(mut desk: Desk<'_>, store: &OpenVault, args: OptionsArgs) -> O
         .transpose()?;
     let change = change(&vault, deck, &args)?;
     if args.preview {
-        if change.scheduler.is_none() && change.weights.is_none() {
+        if change.scheduler.is_none() && change.weights.is_none() && !change.inherit {
             return Err(Failure::usage("nothing that moves cards was named")
                 .hint("name what to try, for example: --scheduler fsrs --preview"));
         }
@@ -148,6 +150,7 @@ fn change(
 ) -> Outcome<OptionsChange> {
     Ok(OptionsChange {
         scheduler: scheduler(vault.scheduler(deck), args)?,
+        inherit: args.scheduler == Some(SchedulerWord::Default),
         weights: args.weights.as_ref().map(|word| word.0),
         rollover_hour: args.rollover_hour,
         new_per_day: args.new_per_day,
@@ -164,13 +167,17 @@ fn scheduler(present: Scheduler, args: &OptionsArgs) -> Outcome<Option<Scheduler
         || args.lapse.is_some()
         || args.last.is_some();
     let of_fsrs = args.retention.is_some() || args.fuzz.is_some();
-    if args.scheduler.is_none() && !of_leitner && !of_fsrs {
+    if args.scheduler == Some(SchedulerWord::Default) && (of_leitner || of_fsrs) {
+        return Err(Failure::usage("options of a scheduler need a scheduler")
+            .hint("name it: --scheduler leitner or --scheduler fsrs"));
+    }
+    if matches!(args.scheduler, None | Some(SchedulerWord::Default)) && !of_leitner && !of_fsrs {
         return Ok(None);
     }
     let base = match (args.scheduler, present) {
         (Some(SchedulerWord::Leitner), Scheduler::Leitner(_))
         | (Some(SchedulerWord::Fsrs), Scheduler::Fsrs(_))
-        | (None, _) => present,
+        | (None | Some(SchedulerWord::Default), _) => present,
         (Some(SchedulerWord::Leitner), _) => Scheduler::Leitner(Leitner::default()),
         (Some(SchedulerWord::Sm2), _) => Scheduler::Sm2,
         (Some(SchedulerWord::Fsrs), _) => Scheduler::Fsrs(Fsrs::default()),

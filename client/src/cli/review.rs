@@ -1,4 +1,4 @@
-//! `memoryvault review` and `memoryvault undo`: one answer recorded, one answer taken back.
+//! `memoryvault review`: one answer recorded.
 
 use clap::ValueEnum;
 use client::{Answer, Moment, Reviewed, parse_moment};
@@ -64,26 +64,15 @@ pub(crate) fn run(mut desk: Desk<'_>, args: ReviewArgs) -> Outcome {
     desk.show(&reviewed, |screen| screen.line(told(&reviewed)))
 }
 
-/// Takes back this device's last answer.
-pub(crate) fn undo(mut desk: Desk<'_>) -> Outcome {
-    let store = desk.open()?;
-    let undone = store.lock()?.undo()?;
-    desk.show(&undone, |screen| {
-        let due = undone.due_day.as_deref().unwrap_or("now");
-        screen.line(format!(
-            "Took back the last answer to the card {}.",
-            undone.card
-        ));
-        screen.line(format!(
-            "It is in box {} again, due {due}.",
-            undone.box_after
-        ));
-    })
-}
-
 /// What an answer did, in one line.
 pub(crate) fn told(reviewed: &Reviewed) -> String {
     let due = reviewed.due_day.as_deref().unwrap_or("now");
+    if reviewed.leech {
+        return format!(
+            "Forgotten again and again: the card is marked as a leech. Box {}, due {due}.",
+            reviewed.box_after
+        );
+    }
     if reviewed.box_before == reviewed.box_after {
         format!("Stays in box {}, due {due}.", reviewed.box_after)
     } else {

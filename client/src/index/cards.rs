@@ -24,6 +24,20 @@ pub(crate) struct Indexer<'a, R> {
     blobs: BTreeSet<BlobHash>,
     /// Sums of decks as they will be written: many cards of one deck follow each other.
     sums: BTreeMap<DeckId, SumRow>,
+    /// Cards whose content changed, as they were and as they are, where somebody asked to note them.
+    noted: Option<Vec<CardChange>>,
+}
+
+/// A card before and after a change of its document.
+pub(crate) type CardChange = (CardId, Option<CardRow>, CardRow);
+
+/// What an indexer found out besides.
+#[derive(Default)]
+pub(crate) struct Indexed {
+    /// Blobs that gained their first or lost their last card.
+    pub(crate) blobs: BTreeSet<BlobHash>,
+    /// Cards whose content changed, where that was to be noted.
+    pub(crate) cards: Vec<CardChange>,
 }
 
 impl<'a, R: Rows> Indexer<'a, R> {
@@ -33,15 +47,25 @@ impl<'a, R: Rows> Indexer<'a, R> {
             rules,
             blobs: BTreeSet::new(),
             sums: BTreeMap::new(),
+            noted: None,
         }
     }
 
-    /// Ends the work, writes what was summed up, and tells which blobs gained their first or lost their last card.
-    pub(crate) fn finish(mut self) -> BTreeSet<BlobHash> {
+    /// Notes which cards' content changes, and how.
+    pub(crate) fn noting(mut self) -> Self {
+        self.noted = Some(Vec::new());
+        self
+    }
+
+    /// Ends the work, writes what was summed up, and tells what was found out.
+    pub(crate) fn finish(mut self) -> Indexed {
         for (deck, sum) in std::mem::take(&mut self.sums) {
             self.put_or_forget(key::sum(deck), sum);
         }
-        self.blobs
+        Indexed {
+            blobs: self.blobs,
+            cards: self.noted.unwrap_or_default(),
+        }
     }
 
     /// Takes over what a card's document says. Of two pages that hold the same card the lesser id counts, everywhere.
@@ -114,6 +138,11 @@ impl<'a, R: Rows> Indexer<'a, R> {
             self.references(view, old)?;
         }
         self.conflicts(view.id, old, &new);
+        if let Some(noted) = &mut self.noted
+            && !old.is_some_and(|old| old.same_content(&new))
+        {
+            noted.push((view.id, old.cloned(), new.clone()));
+        }
         self.rows.write(key::card(view.id), &new);
         Ok(())
     }

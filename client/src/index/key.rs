@@ -23,6 +23,9 @@
 //! | `h` source | an upload that ended the process which reads media, twice |
 //! | `g` blob | `UnusedRow`: named by no card any more, and going |
 //! | `x` blob | `RefusedRow`: what the server did not take in the last session |
+//! | `uh` | `Heads`: how many steps there are |
+//! | `us` stack, number | `StepRow`: a step that can be taken back, or made again |
+//! | `up` stack, number, part | what the step changed |
 //! | `m` name | a record of this device, see `local` |
 
 use domain::{BlobHash, CardId, Day, DeckId, EventId};
@@ -50,6 +53,8 @@ pub(crate) const SETTINGS: &[u8] = b"iz";
 pub(crate) const TOTALS: &[u8] = b"it";
 /// Prefix of the journal.
 pub(crate) const JOURNAL: &[u8] = b"j";
+/// How many steps can be taken back, and made again.
+pub(crate) const STEP_HEADS: &[u8] = b"uh";
 /// Prefix of the device's own records.
 pub(crate) const LOCAL: &[u8] = b"m";
 /// Prefix of the blobs to offer.
@@ -220,6 +225,19 @@ pub(crate) fn viewed(blob: BlobHash) -> Key {
 /// What the server did not take.
 pub(crate) fn refused(blob: BlobHash) -> Key {
     join(REFUSED, &[blob.as_bytes()])
+}
+
+/// A step.
+pub(crate) fn step(stack: u8, number: u64) -> Key {
+    join(b"us", &[&[stack], &number.to_be_bytes()])
+}
+
+/// A part of a step.
+pub(crate) fn part(stack: u8, number: u64, part: u32) -> Key {
+    join(
+        b"up",
+        &[&[stack], &number.to_be_bytes(), &part.to_be_bytes()],
+    )
 }
 
 /// A record of this device.

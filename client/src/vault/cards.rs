@@ -45,7 +45,20 @@ impl Vault {
     pub fn add_cards(&mut self, cards: &[NewCard]) -> VaultResult<Vec<CardId>> {
         let prepared = self.prepare(cards)?;
         let ids = prepared.iter().map(|card| card.card.id).collect();
-        let mut rest = prepared.as_slice();
+        if self.batch.is_some() {
+            self.add_prepared(&prepared)?;
+        } else {
+            let words = match cards {
+                [_] => "added a card".to_owned(),
+                several => format!("added {} cards", several.len()),
+            };
+            self.as_one_step(&words, |vault| vault.add_prepared(&prepared))?;
+        }
+        Ok(ids)
+    }
+
+    fn add_prepared(&mut self, prepared: &[Prepared]) -> VaultResult<()> {
+        let mut rest = prepared;
         while let Some(first) = rest.first() {
             let same_deck = rest
                 .iter()
@@ -54,12 +67,12 @@ impl Vault {
             let (run, after) = rest.split_at(same_deck);
             let mut run = run;
             while !run.is_empty() {
-                let taken = self.write(|tx| tx.add_some(run))?;
+                let taken = self.step("", |tx| tx.add_some(run))?;
                 run = run.get(taken..).unwrap_or_default();
             }
             rest = after;
         }
-        Ok(ids)
+        Ok(())
     }
 
     /// Changes a card; what is not named stays as it is.
@@ -70,12 +83,7 @@ impl Vault {
         if let Some(deck) = edit.deck {
             self.check_takes_cards(deck)?;
         }
-        if edit.flag.is_some_and(|flag| flag > limit::FLAG_MAX) {
-            return Err(VaultError::Refused(format!(
-                "flags are numbered 1 to {}; 0 takes the flag away",
-                limit::FLAG_MAX
-            )));
-        }
+        check_flag(edit.flag)?;
         if self.leaves_nothing_on_front(card, edit)? {
             return Err(nothing_on_front());
         }
@@ -87,7 +95,8 @@ impl Vault {
             (Side::Front, &edit.front.text, added(&edit.front)?),
             (Side::Back, &edit.back.text, added(&edit.back)?),
         ];
-        self.write(|tx| {
+        let words = format!("edited the card {}", self.card_words(card));
+        self.step(&words, |tx| {
             let add = tx.tags(&edit.tags)?;
             let remove: Vec<TagId> = edit
                 .untag
@@ -147,7 +156,8 @@ impl Vault {
     /// # Errors
     /// There is no such card.
     pub fn card_remove(&mut self, card: CardId) -> VaultResult<()> {
-        self.write(|tx| {
+        let words = format!("removed the card {}", self.card_words(card));
+        self.step(&words, |tx| {
             let page = tx.card_row(card)?.page;
             tx.edit(page, |doc| cards::remove(doc, card))?;
             tx.refresh(page, &Scope::Cards(BTreeSet::from([card])))
@@ -159,13 +169,14 @@ impl Vault {
     /// # Errors
     /// There is no such card.
     pub fn card_restore(&mut self, card: CardId) -> VaultResult<()> {
-        self.write(|tx| {
+        let words = format!("restored the card {}", self.card_words(card));
+        self.step(&words, |tx| {
             let device = tx.device();
             tx.edit_card(card, |doc| cards::restore(doc, card, device))
         })
     }
 
-    fn check_takes_cards(&self, deck: DeckId) -> VaultResult<()> {
+    pub(super) fn check_takes_cards(&self, deck: DeckId) -> VaultResult<()> {
         let row: Option<DeckRow> = self.store.read(&key::deck(deck))?;
         match row {
             None => Err(lookup::no_deck(&deck.to_string())),
@@ -249,6 +260,17 @@ impl Vault {
         media.item.check()?;
         Ok(media.item.clone())
     }
+}
+
+/// Whether a flag is one.
+pub(super) fn check_flag(flag: Option<u8>) -> VaultResult<()> {
+    if flag.is_some_and(|flag| flag > limit::FLAG_MAX) {
+        return Err(VaultError::Refused(format!(
+            "flags are numbered 1 to {}; 0 takes the flag away",
+            limit::FLAG_MAX
+        )));
+    }
+    Ok(())
 }
 
 fn nothing_on_front() -> VaultError {

@@ -112,7 +112,7 @@ impl Vault {
     }
 
     fn settle_conflict(&mut self, deck: DeckId, place: Place, keep: &Item) -> VaultResult<()> {
-        self.write(|tx| {
+        self.step("settled a conflict", |tx| {
             let device = tx.device();
             match place.card() {
                 Some(card) => {

@@ -18,7 +18,7 @@ impl Vault {
     pub fn deck_add(&mut self, name: &str) -> VaultResult<DeckId> {
         let name = name.trim();
         self.check_free(name, None)?;
-        self.write(|tx| tx.deck_add(name))
+        self.step(&format!("added the deck {name}"), |tx| tx.deck_add(name))
     }
 
     /// The decks that are shown, by name.
@@ -44,7 +44,10 @@ impl Vault {
     pub fn deck_rename(&mut self, deck: DeckId, name: &str) -> VaultResult<()> {
         let name = name.trim();
         self.check_free(name, Some(deck))?;
-        self.write(|tx| tx.edit_deck(deck, |doc, device| deck::rename(doc, name, device)))
+        let words = format!("renamed the deck {} to {name}", self.deck_name(deck)?);
+        self.step(&words, |tx| {
+            tx.edit_deck(deck, |doc, device| deck::rename(doc, name, device))
+        })
     }
 
     /// Removes a deck with its cards. An edit that another device makes meanwhile brings it back; `deck_restore` does too.
@@ -52,7 +55,8 @@ impl Vault {
     /// # Errors
     /// There is no such deck.
     pub fn deck_remove(&mut self, deck: DeckId) -> VaultResult<()> {
-        self.write(|tx| tx.edit_deck(deck, |doc, _| deck::remove(doc)))
+        let words = format!("removed the deck {}", self.deck_name(deck)?);
+        self.step(&words, |tx| tx.edit_deck(deck, |doc, _| deck::remove(doc)))
     }
 
     /// Brings a removed deck back.
@@ -60,7 +64,10 @@ impl Vault {
     /// # Errors
     /// There is no such deck.
     pub fn deck_restore(&mut self, deck: DeckId) -> VaultResult<()> {
-        self.write(|tx| tx.edit_deck(deck, |doc, device| deck::restore(doc, device)))
+        let words = format!("restored the deck {}", self.deck_name(deck)?);
+        self.step(&words, |tx| {
+            tx.edit_deck(deck, |doc, device| deck::restore(doc, device))
+        })
     }
 
     /// A deck's name.

@@ -72,8 +72,13 @@ pub enum VaultError {
     #[error(transparent)]
     Item(#[from] domain::ItemError),
     /// There is nothing that `undo` could take back.
-    #[error("there is no review of this device left to undo")]
+    #[error("there is nothing left that was done on this device and could be taken back")]
     NothingToUndo,
+    /// No step was taken back, or another one was made since.
+    #[error(
+        "there is nothing to make again: nothing was taken back, or something else was done since"
+    )]
+    NothingToRedo,
     /// Something that a limit does not allow.
     #[error("{0}")]
     Limit(String),
@@ -122,9 +127,11 @@ impl VaultError {
     /// What kind of failure it is.
     pub fn kind(&self) -> VaultErrorKind {
         match self {
-            Self::Refused(_) | Self::Query(_) | Self::NothingToUndo | Self::NotLoggedIn => {
-                VaultErrorKind::Usage
-            }
+            Self::Refused(_)
+            | Self::Query(_)
+            | Self::NothingToUndo
+            | Self::NothingToRedo
+            | Self::NotLoggedIn => VaultErrorKind::Usage,
             Self::NoVault(_) | Self::NotFound { .. } => VaultErrorKind::NotFound,
             Self::Exists(_) | Self::Ambiguous { .. } => VaultErrorKind::Choice,
             Self::Limit(_) | Self::Item(_) => VaultErrorKind::Limit,

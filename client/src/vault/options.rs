@@ -68,6 +68,8 @@ pub enum SchedulerShown {
 pub struct OptionsChange {
     /// The scheduler with its options.
     pub scheduler: Option<Scheduler>,
+    /// Of a deck: let it follow the default of all decks again.
+    pub inherit: bool,
     /// FSRS's weights, of all decks; the inner none for the average person's.
     pub weights: Option<Option<Weights>>,
     /// Hour at which a study day begins, of all decks.
@@ -129,7 +131,7 @@ impl Vault {
                 rules.latest_scheduler(deck.unwrap_or(NO_DECK)),
                 self.settings.weights(),
             ),
-            own_scheduler: deck.is_some() && rules.epochs.iter().any(|epoch| epoch.deck == deck),
+            own_scheduler: deck.is_some_and(|deck| rules.is_own(deck)),
             rollover_hour: self.settings.rollover_hour(),
             new_per_day: of_row(|row| row.new_per_day).unwrap_or(new),
             reviews_per_day: of_row(|row| row.reviews_per_day).unwrap_or(reviews),
@@ -156,12 +158,21 @@ impl Vault {
                     .to_owned(),
             ));
         }
+        if deck.is_none() && change.inherit {
+            return Err(VaultError::Refused(
+                "the default of all decks has none to follow; name the deck".to_owned(),
+            ));
+        }
         if deck.is_none() && (change.leech_lapses.is_some() || change.leech_suspends.is_some()) {
             return Err(VaultError::Refused(
                 "what a leech is, each deck says for itself; name the deck".to_owned(),
             ));
         }
-        self.write(|tx| tx.set_options(deck, change))
+        let words = match deck {
+            Some(deck) => format!("changed the options of the deck {}", self.deck_name(deck)?),
+            None => "changed the options of all decks".to_owned(),
+        };
+        self.step(&words, |tx| tx.set_options(deck, change))
     }
 
     /// What a change of options would do to the cards that follow them.
@@ -179,12 +190,15 @@ impl Vault {
         if let Some(weights) = change.weights {
             after.weights = weights.unwrap_or_default();
         }
-        if let Some(scheduler) = change.scheduler {
+        let default = before.latest_scheduler(NO_DECK);
+        let chosen = change.scheduler.or(change.inherit.then_some(default));
+        if let Some(scheduler) = chosen {
             after.epochs.push(Epoch {
                 hlc: Hlc::from_u64(domain::limit::HLC_MS_MAX << 16),
                 deck,
                 day_from: today,
                 scheduler,
+                inherits: change.inherit,
                 rollover_hour: self.settings.rollover_hour(),
             });
         }
@@ -195,12 +209,7 @@ impl Vault {
             let card = key::last16(&key)
                 .map(CardId::from_bytes)
                 .ok_or_else(|| damaged(&key))?;
-            let own = || {
-                before
-                    .epochs
-                    .iter()
-                    .any(|epoch| epoch.deck == Some(row.deck))
-            };
+            let own = || before.is_own(row.deck);
             let follows = match deck {
                 Some(deck) => row.deck == deck,
                 None => change.weights.is_some() || !own(),
@@ -299,7 +308,14 @@ impl Tx<'_> {
     fn set_options(&mut self, deck: Option<DeckId>, change: &OptionsChange) -> VaultResult<()> {
         if let Some(scheduler) = change.scheduler {
             let hour = self.settings.rollover_hour();
-            self.add_epoch(deck, scheduler, hour)?;
+            self.add_epoch(deck, scheduler, hour, false)?;
+        } else if change.inherit {
+            self.add_epoch(
+                deck,
+                Scheduler::default(),
+                self.settings.rollover_hour(),
+                true,
+            )?;
         }
         if let Some(weights) = &change.weights {
             self.edit_settings(|doc| settings::set_weights(doc, weights.as_ref()))?;
@@ -335,12 +351,14 @@ impl Tx<'_> {
         deck: Option<DeckId>,
         scheduler: Scheduler,
         hour: u8,
+        inherits: bool,
     ) -> VaultResult<()> {
         let epoch = Epoch {
             hlc: self.tick(),
             deck,
             day_from: self.day_of(self.now, deck.unwrap_or(NO_DECK)),
             scheduler,
+            inherits,
             rollover_hour: hour,
         };
         self.edit_settings(|doc| settings::add_epoch(doc, &epoch))
@@ -355,7 +373,12 @@ impl Tx<'_> {
         owners.dedup();
         for deck in owners {
             let scheduler = rules.latest_scheduler(deck.unwrap_or(NO_DECK));
-            self.add_epoch(deck, scheduler, hour)?;
+            self.add_epoch(
+                deck,
+                scheduler,
+                hour,
+                deck.is_some_and(|deck| !rules.is_own(deck)),
+            )?;
         }
         Ok(())
     }

@@ -16,7 +16,8 @@ impl Vault {
     /// # Errors
     /// There is no such card.
     pub fn bury(&mut self, card: CardId) -> VaultResult<()> {
-        self.write(|tx| tx.mark(card, Kind::Bury))
+        let words = format!("put off the card {}", self.card_words(card));
+        self.step(&words, |tx| tx.mark(card, Kind::Bury))
     }
 
     /// Starts a card anew: it waits among the new cards again, and its history stays.
@@ -24,7 +25,8 @@ impl Vault {
     /// # Errors
     /// There is no such card.
     pub fn reset(&mut self, card: CardId) -> VaultResult<()> {
-        self.write(|tx| tx.mark(card, Kind::Reset))
+        let words = format!("started the card {} anew", self.card_words(card));
+        self.step(&words, |tx| tx.mark(card, Kind::Reset))
     }
 
     /// Makes a card due on a day, in its box.
@@ -32,7 +34,8 @@ impl Vault {
     /// # Errors
     /// There is no such card, or the day is out of range.
     pub fn set_due(&mut self, card: CardId, due: Day) -> VaultResult<()> {
-        self.write(|tx| {
+        let words = format!("set the due day of the card {}", self.card_words(card));
+        self.step(&words, |tx| {
             let box_number = tx.card_row(card)?.state.box_number;
             tx.mark(card, Kind::Manual { box_number, due })
         })

@@ -15,6 +15,7 @@ use super::VaultResult;
 use super::write::Tx;
 use crate::index::row::decode;
 use crate::index::{CardRow, Content, DeckRow, Rows, SettingsRow, change_conflicts, damaged, key};
+use crate::undo_log::Done;
 
 /// What of a document is to be read again.
 #[derive(Debug, Clone, Default)]
@@ -117,12 +118,16 @@ pub(crate) fn by_card(events: Vec<Event>) -> BTreeMap<CardId, Vec<Event>> {
     by_card
 }
 
-/// Writes a deck's row.
-pub(crate) fn put_deck<R: Rows>(rows: &mut R, deck: DeckId, new: &DeckRow) -> VaultResult<()> {
+/// Writes a deck's row; answers the one before.
+pub(crate) fn put_deck<R: Rows>(
+    rows: &mut R,
+    deck: DeckId,
+    new: &DeckRow,
+) -> VaultResult<Option<DeckRow>> {
     let key = key::deck(deck);
     let old: Option<DeckRow> = rows.read(&key)?;
     if old.as_ref() == Some(new) {
-        return Ok(());
+        return Ok(old);
     }
     let count = |row: &DeckRow| if row.visible { row.conflicts.len() } else { 0 };
     change_conflicts(
@@ -133,7 +138,7 @@ pub(crate) fn put_deck<R: Rows>(rows: &mut R, deck: DeckId, new: &DeckRow) -> Va
         count(new),
     );
     rows.write(key, new);
-    Ok(())
+    Ok(old)
 }
 
 impl Tx<'_> {
@@ -148,7 +153,15 @@ impl Tx<'_> {
     pub(crate) fn take(&mut self, reading: Reading) -> VaultResult<()> {
         match reading {
             Reading::Settings(row) => self.take_settings(row),
-            Reading::Deck(deck, row) => put_deck(&mut self.writer, deck, &row),
+            Reading::Deck(deck, row) => {
+                let old = put_deck(&mut self.writer, deck, &row)?;
+                if let Some(done) = &mut self.done
+                    && old.as_ref() != Some(&row)
+                {
+                    done.push(Done::deck(deck, old, row));
+                }
+                Ok(())
+            }
             Reading::Cards(cards) => {
                 self.index(|index| cards.iter().try_for_each(|card| index.card(card)))
             }
@@ -178,6 +191,9 @@ impl Tx<'_> {
         }
         let refold = !row.folds_alike(&self.settings);
         self.writer.write(key::SETTINGS.to_vec(), &row);
+        if let Some(done) = &mut self.done {
+            done.push(Done::settings(&self.settings, &row));
+        }
         self.settings = Arc::new(row);
         if !refold {
             return Ok(());

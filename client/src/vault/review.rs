@@ -9,13 +9,14 @@ use domain::{
 };
 
 use super::input::{Answer, AnswerAs};
-use super::view::{Reviewed, Undone};
+use super::view::Reviewed;
+use super::why::grade_name;
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
 use crate::clock::Moment;
 use crate::index::{CardRow, Rows, damaged, key, read_events};
 use crate::limit;
-use crate::local_state::{self, UndoStep};
+use crate::local_state;
 
 impl Vault {
     /// Records an answer; when this returns it is durable.
@@ -33,35 +34,12 @@ impl Vault {
         answer: Answer,
         how: AnswerAs,
     ) -> VaultResult<Reviewed> {
-        self.write(|tx| tx.answer(card, answer, how))
-    }
-
-    /// Takes back this device's last answer that was not taken back yet.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn undo(&mut self) -> VaultResult<Undone> {
-        self.write(|tx| {
-            let step = local_state::pop_undo(&mut tx.writer)?.ok_or(VaultError::NothingToUndo)?;
-            let row = tx.card_row(step.card)?;
-            let moment = tx.now;
-            let day = tx.day_of(moment, row.deck);
-            let event = tx.event(
-                step.card,
-                Kind::Void { target: step.event },
-                moment,
-                day,
-                row.state.box_number,
-            )?;
-            tx.record(event)?;
-            let row = tx.card_row(step.card)?;
-            Ok(Undone {
-                event: step.event,
-                card: step.card,
-                box_after: row.state.box_number,
-                due_day: row.state.due().as_ref().map(Day::to_string),
-            })
-        })
+        let words = format!(
+            "answered {} to the card {}",
+            grade_name(answer.grade),
+            self.card_words(card)
+        );
+        self.step(&words, |tx| tx.answer(card, answer, how))
     }
 
     /// Turns the journal into changes of this device's log documents, so that they can be sent. Called before a sync and at
@@ -112,13 +90,6 @@ impl Tx<'_> {
             .check()
             .map_err(|why| VaultError::Refused(format!("this answer cannot be recorded: {why}")))?;
         self.record(event)?;
-        local_state::push_undo(
-            &mut self.writer,
-            UndoStep {
-                event: event.id,
-                card,
-            },
-        )?;
         let after = self.card_row(card)?.state;
         let leech = after.lapses > before.lapses && self.is_leech(row.deck, after.lapses)?;
         if leech {

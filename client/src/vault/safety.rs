@@ -47,6 +47,7 @@ impl Vault {
             clock: Clock::System,
             repairing: false,
             turning: false,
+            batch: None,
             writes: 0,
             table: std::sync::Mutex::default(),
             keeps_table: false,

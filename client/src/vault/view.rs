@@ -186,16 +186,22 @@ pub struct Reviewed {
     pub leech: bool,
 }
 
-/// What an undo took back.
+/// What an undo took back, or a redo made again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undone {
-    /// The event that no longer counts.
-    pub event: EventId,
-    /// The card it belonged to.
-    pub card: CardId,
-    /// Box after the undo.
+    /// The step, as it was told when it was made.
+    pub words: String,
+    /// Cards, decks, settings and answers that went back.
+    pub changed: u64,
+    /// Cards of which something stays, because it was changed again since.
+    pub left: u64,
+    /// The answer that no longer counts; for a redo the one that counts in its stead.
+    pub event: Option<EventId>,
+    /// The card, where the step was about one.
+    pub card: Option<CardId>,
+    /// Its box now.
     #[serde(rename = "box")]
-    pub box_after: u8,
+    pub box_after: Option<u8>,
     /// ISO date of the day it is due now.
     pub due_day: Option<String>,
 }

@@ -13,6 +13,7 @@ use super::{Vault, VaultResult, unused};
 use crate::clock::Moment;
 use crate::index::{Indexer, ReadRows, Rows, SettingsRow, key};
 use crate::local_state::{self, LocalState};
+use crate::undo_log::{Batch, Done};
 
 /// A write in progress.
 pub(crate) struct Tx<'v> {
@@ -24,6 +25,10 @@ pub(crate) struct Tx<'v> {
     pub(crate) settings: Arc<SettingsRow>,
     pub(crate) now: Moment,
     clock: Hlc,
+    /// What a person's step changes; none while nobody will want to take it back.
+    pub(crate) done: Option<Vec<Done>>,
+    /// The step under which the writes of one command are kept together.
+    pub(crate) batch: Option<Batch>,
     /// Whether documents now name blobs that are not here.
     pub(crate) wants_grew: bool,
 }
@@ -76,6 +81,8 @@ impl Vault {
             settings: Arc::clone(&self.settings),
             now,
             clock,
+            done: None,
+            batch: self.batch.clone(),
             wants_grew: false,
         };
         let done = job(&mut tx)?;
@@ -84,6 +91,7 @@ impl Vault {
             local,
             settings,
             clock: clock_after,
+            batch,
             ..
         } = tx;
         if local != self.local {
@@ -98,7 +106,34 @@ impl Vault {
         self.writes += 1;
         self.local = local;
         self.settings = settings;
+        self.batch = batch;
         Ok(done)
+    }
+
+    /// Runs a write that a person can take back, under these words.
+    pub(crate) fn step<T>(
+        &mut self,
+        words: &str,
+        job: impl FnOnce(&mut Tx<'_>) -> VaultResult<T>,
+    ) -> VaultResult<T> {
+        self.write(|tx| {
+            tx.done = Some(Vec::new());
+            let done = job(tx)?;
+            tx.keep_step(words)?;
+            Ok(done)
+        })
+    }
+
+    /// Runs several writes that a person takes back as one step, under these words.
+    pub(crate) fn as_one_step<T>(
+        &mut self,
+        words: &str,
+        job: impl FnOnce(&mut Self) -> VaultResult<T>,
+    ) -> VaultResult<T> {
+        self.batch = Some(Batch::begin(words));
+        let done = job(self);
+        self.batch = None;
+        done
     }
 }
 
@@ -131,9 +166,15 @@ impl<'v> Tx<'v> {
         let settings = Arc::clone(&self.settings);
         let rules = settings.rules();
         let mut indexer = Indexer::new(&mut self.writer, &rules);
+        if self.done.is_some() {
+            indexer = indexer.noting();
+        }
         let done = job(&mut indexer)?;
-        let touched = indexer.finish();
-        self.note_blobs(&touched)?;
+        let found = indexer.finish();
+        self.note_blobs(&found.blobs)?;
+        if let Some(done) = &mut self.done {
+            done.extend(found.cards.into_iter().map(Done::card));
+        }
         Ok(done)
     }
 
@@ -186,6 +227,9 @@ impl<'v> Tx<'v> {
     /// Records an event: durable with this write in the journal, counted in the index at once.
     pub(crate) fn record(&mut self, event: Event) -> VaultResult<()> {
         self.writer.set(key::journal(event.id), Some(event.pack()));
+        if let Some(done) = &mut self.done {
+            done.push(Done::event(&event));
+        }
         self.index(|index| index.events(event.card, [event]))
     }
 

@@ -18,6 +18,7 @@ mod init;
 mod lock;
 mod media;
 mod media_files;
+mod options;
 mod review;
 mod search;
 mod status;

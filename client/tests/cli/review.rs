@@ -31,26 +31,41 @@ fn answers_move_a_card_and_can_be_taken_back() {
         (
             &["undo"],
             0,
-            "Took back the last answer to the card ID1.\nIt is in box 2 again, due DAY.\n",
+            "Took back: answered again to the card \"Capital of Peru?\".\nThe card is in box 2, due DAY.\n",
+            "",
+        ),
+        (
+            &["undo", "2"],
+            0,
+            "Took back: answered good to the card \"Capital of Peru?\".\nThe card is in box 2, due DAY.\n\
+             Took back: answered good to the card \"Capital of Peru?\".\nThe card is in box 1, due now.\n",
+            "",
+        ),
+        (
+            &["redo"],
+            0,
+            "Made again: answered good to the card \"Capital of Peru?\".\nThe card is in box 2, due DAY.\n",
             "",
         ),
         (
             &["undo"],
             0,
-            "Took back the last answer to the card ID1.\nIt is in box 2 again, due DAY.\n",
-            "",
-        ),
-        (
-            &["undo"],
-            0,
-            "Took back the last answer to the card ID1.\nIt is in box 1 again, due now.\n",
+            "Took back: answered good to the card \"Capital of Peru?\".\nThe card is in box 1, due now.\n",
             "",
         ),
     ]);
-    let nothing = world.run(&["undo", "--json"]);
-    assert_ne!(nothing.code, 0);
-    assert!(nothing.stderr.contains("undo"), "{nothing:?}");
     assert_eq!(world.json(&["card", "show", &card])["reviews"], 0);
+    let steps = world.run(&["undo", "--list"]).stdout;
+    let words: Vec<&str> = steps
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(_, words)| words)
+        .collect();
+    assert_eq!(words, ["added a card", "added the deck Capitals"]);
+    world.run(&["undo", "9"]);
+    let nothing = world.run(&["undo", "--json"]);
+    assert_eq!(nothing.code, 3);
+    assert!(nothing.stderr.contains("taken back"), "{nothing:?}");
 }
 
 #[test]

@@ -99,6 +99,18 @@ impl World {
     }
 
     fn run(&mut self, vault: usize, step: &Step) {
+        // Undo takes back the last thing done here, whatever it was; this world follows it for answers.
+        if matches!(
+            step,
+            Step::Add
+                | Step::Edit { .. }
+                | Step::Tag { .. }
+                | Step::Untag { .. }
+                | Step::Suspend { .. }
+                | Step::Remove { .. }
+        ) {
+            self.reviews[vault].clear();
+        }
         match step {
             Step::Push => {
                 self.relay.push(vault);

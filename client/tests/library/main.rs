@@ -20,4 +20,5 @@ mod reviews;
 mod studying;
 mod sync_side;
 mod tables;
+mod undo;
 mod uploads;

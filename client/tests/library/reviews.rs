@@ -39,9 +39,9 @@ fn answers_move_a_card_and_undo_takes_them_back() {
     let undone = vault.undo().unwrap();
     assert_eq!(
         (undone.event, undone.box_after, undone.due_day.as_deref()),
-        (wrong.event, 3, Some("2026-03-08"))
+        (Some(wrong.event), Some(3), Some("2026-03-08"))
     );
-    assert_eq!(vault.undo().unwrap().event, second.event);
+    assert_eq!(vault.undo().unwrap().event, Some(second.event));
     vault.undo().unwrap();
     vault.undo().unwrap();
     let shown = vault.card(card).unwrap();
@@ -49,6 +49,11 @@ fn answers_move_a_card_and_undo_takes_them_back() {
         (shown.box_number, shown.due_day, shown.reviews),
         (1, None, 0)
     );
+    let left = vault.undo_steps(9).unwrap();
+    let words: Vec<&str> = left.iter().map(|step| step.words.as_str()).collect();
+    assert_eq!(words, ["added a card", "added the deck D"]);
+    vault.undo().unwrap();
+    vault.undo().unwrap();
     assert!(matches!(vault.undo(), Err(VaultError::NothingToUndo)));
     vault.fold_journal().unwrap();
     assert_eq!(vault.verify().unwrap().problems, Vec::<String>::new());

@@ -16,8 +16,8 @@ mod edit;
 
 pub use edit::{
     ItemPlace, NewCard, add, append_item, create, insert_item, move_to, remove, remove_item,
-    remove_media, replace_item, resolve, restore, set_flag, set_side_text, set_suspended, tag,
-    touch, untag,
+    remove_media, replace_item, resolve, restore, set_flag, set_side_items, set_side_text,
+    set_suspended, tag, touch, untag,
 };
 
 const DECK: &str = "deck";

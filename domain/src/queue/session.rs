@@ -119,6 +119,15 @@ impl Session {
         Some(step.turn)
     }
 
+    /// Asks a card before the others, unless it waits to be repeated.
+    pub fn ask_first(&mut self, queued: Queued) {
+        if self.repeats.iter().any(|repeat| repeat.card == queued.card) {
+            return;
+        }
+        self.queue.retain(|held| held.card != queued.card);
+        self.queue.push_front(queued);
+    }
+
     /// Leaves a card out: it was deleted, suspended, or answered elsewhere.
     pub fn drop_card(&mut self, card: CardId) {
         self.take(card);

@@ -276,6 +276,7 @@ proptest! {
             day_from: Day(3),
             scheduler: Scheduler::default(),
             rollover_hour: 5,
+            inherits: false,
         };
         for (at, n, hlc) in &edits {
             edit(&mut docs[*at], |tx| {

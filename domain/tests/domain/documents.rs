@@ -296,6 +296,7 @@ fn settings_keep_what_was_chosen() {
             ..Leitner::default()
         }),
         rollover_hour: 2,
+        inherits: false,
     };
     let tag = edit(&mut doc, |tx| {
         settings::add_epoch(tx, &epoch)?;
@@ -518,6 +519,7 @@ fn golden_documents() {
             day_from: Day(20_000),
             scheduler: Scheduler::default(),
             rollover_hour: 4,
+            inherits: false,
         };
         settings::add_epoch(tx, &epoch)
     })

@@ -72,6 +72,7 @@ fn epoch(hlc: u64, day_from: i32, leitner: Leitner) -> Epoch {
         day_from: Day(day_from),
         scheduler: Scheduler::Leitner(leitner),
         rollover_hour: 4,
+        inherits: false,
     }
 }
 

@@ -21,6 +21,7 @@ fn from_day(hlc: u64, day: i32, scheduler: Scheduler) -> Epoch {
         day_from: Day(day),
         scheduler,
         rollover_hour: 4,
+        inherits: false,
     }
 }
 

@@ -195,6 +195,49 @@ pub fn remove_media<T: Transactable>(
     touch_if_changed(tx, before, &maps, device)
 }
 
+/// Makes a side have these items, with as few changes as that takes: what stays at the beginning and the end is not touched.
+pub fn set_side_items<T: Transactable>(
+    tx: &mut T,
+    card: CardId,
+    side: Side,
+    wanted: &[Item],
+    device: DeviceId,
+) -> Result<(), EditError> {
+    if wanted.len() > limit::SIDE_ITEMS_MAX {
+        return Err(EditError::SideFull);
+    }
+    wanted.iter().try_for_each(Item::check)?;
+    let maps = existing(tx, card)?;
+    let (list, elements) = open_side(tx, &maps, side)?;
+    let held: Vec<Item> = elements.iter().map(|nodes| item(nodes)).collect();
+    let before = tx.pending_ops();
+    let same = |a: &Item, b: &Item| a == b;
+    let head = held
+        .iter()
+        .zip(wanted)
+        .take_while(|(a, b)| same(a, b))
+        .count();
+    let tail = held
+        .iter()
+        .skip(head)
+        .rev()
+        .zip(wanted.iter().skip(head).rev())
+        .take_while(|(a, b)| same(a, b))
+        .count();
+    let put = wanted.get(head..wanted.len() - tail).unwrap_or_default();
+    let gone = held.len() - tail - head;
+    for (at, item) in (head..).zip(put).take(gone) {
+        tx.put(&list, at, item.to_json())?;
+    }
+    for at in (head + put.len().min(gone)..head + gone).rev() {
+        tx.delete(&list, at)?;
+    }
+    for (at, item) in (head..).zip(put).skip(gone) {
+        tx.insert(&list, at, item.to_json())?;
+    }
+    touch_if_changed(tx, before, &maps, device)
+}
+
 /// Replaces one item.
 pub fn replace_item<T: Transactable>(
     tx: &mut T,

@@ -15,6 +15,8 @@ struct Stored {
     deck: Option<DeckId>,
     day_from: Day,
     rollover_hour: u8,
+    #[serde(default, skip_serializing_if = "is_false")]
+    inherits: bool,
     #[serde(flatten)]
     scheduler: StoredScheduler,
 }
@@ -25,6 +27,10 @@ enum StoredScheduler {
     Leitner(Leitner),
     Sm2,
     Fsrs(Fsrs),
+}
+
+fn is_false(inherits: &bool) -> bool {
+    !inherits
 }
 
 /// The key an epoch is stored under; sorts by time.
@@ -39,6 +45,7 @@ pub fn to_json(epoch: &Epoch) -> String {
         deck: epoch.deck,
         day_from: epoch.day_from,
         rollover_hour: epoch.rollover_hour,
+        inherits: epoch.inherits,
         scheduler: match epoch.scheduler {
             Scheduler::Leitner(leitner) => StoredScheduler::Leitner(leitner),
             Scheduler::Sm2 => StoredScheduler::Sm2,
@@ -65,6 +72,7 @@ pub fn from_json(text: &str) -> Option<Epoch> {
             StoredScheduler::Fsrs(fsrs) => Scheduler::Fsrs(fsrs),
         },
         rollover_hour: stored.rollover_hour,
+        inherits: stored.inherits,
     };
     epoch.is_valid().then_some(epoch)
 }
