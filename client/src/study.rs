@@ -81,8 +81,9 @@ impl Vault {
         let only = wish
             .query
             .as_ref()
-            .map(|query| self.chosen_by(query))
-            .transpose()?;
+            .map(|query| self.cards_matching(query))
+            .transpose()?
+            .map(BTreeSet::from_iter);
         let mut candidates = Vec::new();
         if left.unlimited || only.is_some() {
             let ids: BTreeSet<DeckId> = decks.iter().map(|(id, _)| *id).collect();
@@ -102,12 +103,6 @@ impl Vault {
             answered: Vec::new(),
             undone: 0,
         })
-    }
-
-    fn chosen_by(&self, query: &Query) -> VaultResult<BTreeSet<CardId>> {
-        let mut chosen = BTreeSet::new();
-        self.cards(query, &mut |card| chosen.insert(card.id))?;
-        Ok(chosen)
     }
 
     fn limits_left(&self, id: DeckId, deck: &DeckRow, tree: &DeckTree) -> VaultResult<DailyLimits> {

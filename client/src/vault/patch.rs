@@ -13,7 +13,7 @@ use super::Query;
 use super::refresh::Scope;
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
-use crate::index::{CardRow, ReadRows, key};
+use crate::index::{CardRow, DeckRow, ReadRows, key};
 use crate::limit;
 
 /// What to change of a card. What is none or empty stays as it is.
@@ -126,11 +126,7 @@ impl Vault {
         apply: bool,
     ) -> VaultResult<BulkReport> {
         self.check_bulk(edit)?;
-        let mut chosen = Vec::new();
-        self.cards(query, &mut |card| {
-            chosen.push(card.id);
-            true
-        })?;
+        let chosen = self.cards_matching(query)?;
         let mut report = BulkReport {
             chosen: u64::try_from(chosen.len()).unwrap_or(u64::MAX),
             applied: apply,
@@ -222,7 +218,7 @@ fn patch(
     if front.as_ref().is_some_and(|items| is_blank(items)) {
         return Err(VaultError::Refused(format!(
             "a card needs something on its front, and nothing would be left of {:?}; choose the cards more narrowly",
-            row.texts().next().unwrap_or_default()
+            row.first_words()
         )));
     }
     let patch = CardPatch {
@@ -230,12 +226,12 @@ fn patch(
         back,
         tag: tag
             .iter()
-            .filter(|tag| !row.has_tag(**tag))
+            .filter(|tag| !row.tags.contains(tag))
             .copied()
             .collect(),
         untag: untag
             .iter()
-            .filter(|tag| row.has_tag(**tag))
+            .filter(|tag| row.tags.contains(tag))
             .copied()
             .collect(),
         suspended: edit
@@ -290,12 +286,15 @@ impl Tx<'_> {
             let touched = patches.iter().map(|(card, _)| *card).collect();
             self.refresh(page, &Scope::Cards(touched))?;
         }
-        // A removal alone keeps no deck alive.
+        // A removal alone keeps no deck alive, and a deck that was removed does not come back by its cards.
         let keeps = patches
             .iter()
             .any(|(_, patch)| patch.visible != Some(false));
         for deck in decks.into_iter().filter(|_| keeps) {
-            self.edit_deck(deck, |doc, device| deck::touch(doc, device))?;
+            let row: Option<DeckRow> = self.writer.read(&key::deck(deck))?;
+            if row.is_some_and(|row| row.visible) {
+                self.edit_deck(deck, |doc, device| deck::touch(doc, device))?;
+            }
         }
         Ok(u64::try_from(patches.len()).unwrap_or(u64::MAX))
     }

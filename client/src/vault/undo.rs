@@ -117,7 +117,7 @@ impl Vault {
     /// A card in a few words, for the words of a step.
     pub(crate) fn card_words(&self, card: CardId) -> String {
         let row: Option<CardRow> = self.store.read(&key::card(card)).ok().flatten();
-        let text = row.and_then(|row| row.texts().next()).unwrap_or_default();
+        let text = row.map(|row| row.first_words()).unwrap_or_default();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if text.chars().count() > limit::STEP_LETTERS {
             let short: String = text.chars().take(limit::STEP_LETTERS).collect();
@@ -211,6 +211,8 @@ impl Tx<'_> {
     fn turn_changes(&mut self, changes: &[Done]) -> VaultResult<Turned> {
         let mut turned = Turned::default();
         let mut patches: Vec<(CardId, CardPatch)> = Vec::new();
+        // After the cards: an edit of a card keeps its deck alive.
+        let mut decks = Vec::new();
         for change in changes.iter().rev() {
             match change {
                 Done::CardAdded(card) => patches.push((*card, CardPatch::visibility(false))),
@@ -225,14 +227,7 @@ impl Tx<'_> {
                     patches.push((*card, patch));
                     turned.card = Some(*card);
                 }
-                Done::DeckAdded(deck) => {
-                    self.edit_deck(*deck, |doc, _| deck_document::remove(doc))?;
-                    turned.changed += 1;
-                }
-                Done::Deck(deck, before, after) => {
-                    self.deck_back(*deck, before, after)?;
-                    turned.changed += 1;
-                }
+                Done::DeckAdded(_) | Done::Deck(..) => decks.push(change),
                 Done::Settings(before, after) => {
                     self.settings_back(before, after)?;
                     turned.changed += 1;
@@ -250,6 +245,16 @@ impl Tx<'_> {
             }
         }
         turned.changed += self.patch_cards(&patches)?;
+        for change in decks {
+            match change {
+                Done::DeckAdded(deck) => {
+                    self.edit_deck(*deck, |doc, _| deck_document::remove(doc))?;
+                }
+                Done::Deck(deck, before, after) => self.deck_back(*deck, before, after)?,
+                _ => continue,
+            }
+            turned.changed += 1;
+        }
         Ok(turned)
     }
 

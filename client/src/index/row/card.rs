@@ -125,6 +125,13 @@ impl CardRow {
         self.visible && !self.suspended && !self.state.retired
     }
 
+    /// The first text of the card, or what its first picture or sound is said to be.
+    pub(crate) fn first_words(&self) -> String {
+        self.items()
+            .find_map(|item| item.words().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
     /// All items, front first.
     pub(crate) fn items(&self) -> impl Iterator<Item = Item> + '_ {
         self.front
