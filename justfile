@@ -76,7 +76,7 @@ demo:
 make-vault *arguments:
     cargo run --release --locked -p bench --bin make-vault -- {{arguments}}
 
-# Ours beside the peers, in one run: all, or cards wan media media-files guess documents server device plot; --quick (fetches the peers into a cache)
+# Ours beside the peers, in one run: all, or cards wan media media-files guess documents server device search plot; --quick (fetches the peers into a cache)
 bench *arguments:
     bench/run.sh {{arguments}}
 

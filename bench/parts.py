@@ -116,6 +116,14 @@ def run_media_files(options, work):
     media_files.report(work, options.runs or runs, seconds)
 
 
+def run_search(options, work):
+    import search
+
+    print("## Search\n")
+    # (cards, answers, rounds)
+    search.report(work, *size(options, (100_000, 1_000_000, 21), (10_000, 100_000, 11), (500, 1_000, 3)))
+
+
 PARTS = {
     "cards": Part(run_cards, 600),
     "wan": Part(run_wan, 600),
@@ -124,6 +132,7 @@ PARTS = {
     "documents": Part(run_documents, 300),
     "server": Part(run_server, 120),
     "device": Part(run_device, 600),
+    "search": Part(run_search, 600),
     "media-files": Part(run_media_files, 600),
     "plot": Part(run_plot, 600),
 }

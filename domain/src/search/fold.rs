@@ -12,7 +12,12 @@ pub(super) const END: char = '\u{1f}';
 /// A text in which upper and lower case are one.
 pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
-        return text.to_ascii_lowercase().replace(END, " ");
+        let lower = text.to_ascii_lowercase();
+        return if lower.contains(END) {
+            lower.replace(END, " ")
+        } else {
+            lower
+        };
     }
     let letter = |letter: char| letter.to_lowercase().map(one_sigma);
     if is_nfc(text) {
