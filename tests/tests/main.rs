@@ -31,5 +31,6 @@ mod rude_device;
 mod rude_server;
 mod seen;
 mod set_aside;
+mod two_weeks;
 mod watching;
 mod wire;

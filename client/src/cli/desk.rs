@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use client::{Hold, Repaired, SharedVault, SyncClaim, Vault, VaultTurn};
+use client::{
+    Clock, Hold, Moment, Repaired, SharedVault, SyncClaim, Vault, VaultTurn, parse_moment,
+};
 use serde::Serialize;
 
 use super::failure::{Failure, Outcome};
@@ -60,6 +62,9 @@ pub(crate) fn home(option: Option<PathBuf>) -> Outcome<PathBuf> {
                 .hint("say where it is: memoryvault --vault DIR ...")
         })
 }
+
+/// Makes a command that opens the vault take another time for the present: to replay a history, and for tests.
+const NOW: &str = "MEMORYVAULT_NOW";
 
 impl<'a> Desk<'a> {
     /// A command of this process.
@@ -128,13 +133,35 @@ impl<'a> Desk<'a> {
     fn open_as(&self, hold: Hold) -> Outcome<OpenVault> {
         let vault = match &self.shared {
             Some(shared) => Arc::clone(shared),
-            None => Arc::new(SharedVault::new(Vault::open(self.home(), &self.who, hold)?)),
+            None => {
+                let mut vault = Vault::open(self.home(), &self.who, hold)?;
+                if let Some(moment) = self.told_time()? {
+                    vault.set_clock(Clock::Still(moment));
+                }
+                Arc::new(SharedVault::new(vault))
+            }
         };
         Ok(OpenVault {
             _serving: None,
             vault,
             terminal: self.screen.terminal(),
         })
+    }
+
+    /// The time that this command is to take for the present, where it was told one.
+    fn told_time(&self) -> Outcome<Option<Moment>> {
+        let Some(text) = std::env::var_os(NOW) else {
+            return Ok(None);
+        };
+        let text = text.to_string_lossy();
+        let moment = parse_moment(&text).map_err(|why| {
+            Failure::usage(format!("{NOW} is no time: {why}")).hint(format!(
+                "unset {NOW}, or make it one like 2026-03-01T09:30:00+01:00"
+            ))
+        })?;
+        self.screen
+            .warn(format!("the clock stands at {text} ({NOW})"));
+        Ok(Some(moment))
     }
 
     /// Makes a new store for a vault whose own is damaged.

@@ -13,6 +13,7 @@ mod anki_losses;
 mod cards;
 mod convergence;
 
+mod fixed_vault;
 mod model;
 mod options;
 mod relay;
