@@ -26,6 +26,8 @@ pub use local_state::Login;
 pub use shared::{SharedVault, SyncClaim, VaultTurn};
 pub use study::{StudySession, StudyWish};
 pub use tls::{TlsError, client_config};
+#[cfg(feature = "optimizer")]
+pub use vault::Fitted;
 pub use vault::{
     Answer, BlobInFull, BlobNotTaken, BlobShown, BulkEdit, BulkReport, CardEdit, CardPage,
     CardShown, ConflictShown, DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, Hold,

@@ -16,6 +16,8 @@ mod lookup;
 mod media_check;
 mod media_shown;
 mod new_media;
+#[cfg(feature = "optimizer")]
+mod optimize;
 mod options;
 mod patch;
 mod placed;
@@ -53,6 +55,8 @@ pub use join::Joining;
 pub use media_check::MediaReport;
 pub use media_shown::{BlobInFull, BlobShown, UnusedShown};
 pub use new_media::{MediaFile, MediaFileError, NewMedia};
+#[cfg(feature = "optimizer")]
+pub use optimize::Fitted;
 pub use options::{DeckOptions, OptionsChange, OptionsPreview, SchedulerShown};
 pub use patch::{BulkEdit, BulkReport, Replace};
 pub use search::{Order, SortBy};

@@ -14,7 +14,7 @@ mod sm2;
 mod state;
 
 pub(crate) use fold::{DayStep, fold_by_day};
-pub use fold::{fold, next_state};
+pub use fold::{answers_for_memory, fold, next_state};
 pub use fsrs::{Fsrs, Memory, Weights};
 pub use leitner::{BOX_COUNT, Lapse, Last, Leitner, Preset};
 pub use state::CardState;

@@ -112,6 +112,10 @@ pub(crate) struct OptionsArgs {
     /// Hour at which a study day begins
     #[arg(long, value_name = "0..23", value_parser = clap::value_parser!(u8).range(0..24))]
     rollover_hour: Option<u8>,
+    /// FSRS: fit the weights to your answers, and take them if they foretell the latest ones better
+    #[cfg(feature = "optimizer")]
+    #[arg(long, exclusive = true)]
+    fit: bool,
     /// Change nothing: tell how many cards would move, and by how much
     #[arg(long)]
     preview: bool,
@@ -122,6 +126,12 @@ struct WeightsWord(Option<Weights>);
 
 pub(crate) fn run(mut desk: Desk<'_>, store: &OpenVault, args: OptionsArgs) -> Outcome {
     let mut vault = store.lock()?;
+    #[cfg(feature = "optimizer")]
+    if args.fit {
+        let fitted = vault.fit_weights()?;
+        drop(vault);
+        return desk.show(&fitted, |screen| told_fit(screen, &fitted));
+    }
     let deck = args
         .deck
         .as_deref()
@@ -342,6 +352,21 @@ fn scheduler_rows(options: &DeckOptions) -> Vec<(&'static str, String)> {
             ),
         ],
     }
+}
+
+#[cfg(feature = "optimizer")]
+fn told_fit(screen: &mut Screen, fitted: &client::Fitted) {
+    screen.line(format!(
+        "Fitted to {}. Log loss over the latest fifth of them: {:.4} with the present weights, {:.4} with the fitted ones.",
+        count(fitted.answers, "answer", "answers"),
+        fitted.loss_before,
+        fitted.loss_after
+    ));
+    screen.line(if fitted.taken {
+        "The fitted weights are better and were taken, for all decks with FSRS on all devices."
+    } else {
+        "The present weights are as good or better and stay."
+    });
 }
 
 fn told(screen: &mut Screen, preview: &OptionsPreview) {

@@ -210,3 +210,36 @@ fn a_deck_counts_and_serves_its_subdecks_within_its_own_limit() {
         .unwrap();
     assert_eq!(vault.study(&[parent]).unwrap().counts().new, 3);
 }
+
+#[test]
+fn weights_are_fitted_only_to_enough_answers_and_taken_only_when_they_are_better() {
+    let (_dir, mut vault) = alone();
+    let (deck, cards) = with_cards(&mut vault, "D", 60);
+    vault.set_options(Some(deck), &choose(FSRS)).unwrap();
+    assert!(matches!(
+        vault.fit_weights(),
+        Err(client::VaultError::Refused(_))
+    ));
+    // A person who forgets far sooner than the average one: wrong whenever more than two days went by.
+    for (n, card) in (0..).zip(&cards) {
+        let mut day: i64 = -60;
+        for step in 0..12_i64 {
+            let days = 1 + (step + n) % 5;
+            day += days;
+            let grade = if days > 2 { Grade::Again } else { Grade::Good };
+            let answer = Answer {
+                at: Some(moment(day)),
+                ..Answer::now(grade)
+            };
+            vault.review(*card, answer).unwrap();
+        }
+    }
+    let before = vault.card(cards[0]).unwrap();
+    let fitted = vault.fit_weights().unwrap();
+    assert!(fitted.answers >= 400 && fitted.taken, "{fitted:?}");
+    assert!(fitted.loss_after < fitted.loss_before);
+    let after = vault.card(cards[0]).unwrap();
+    assert_ne!(after.stability_days, before.stability_days);
+    vault.undo().unwrap();
+    assert_eq!(vault.card(cards[0]).unwrap(), before);
+}

@@ -149,19 +149,10 @@ impl Fold<'_> {
     /// One study day, its events in order. The last manual setting or reset of the day cuts it: what came before is
     /// overruled, what comes after counts.
     fn day(&mut self, day: Day, events: &[&Event]) {
-        let cut = events
-            .iter()
-            .rposition(|event| matches!(event.kind, Kind::Manual { .. } | Kind::Reset));
-        let after = match cut {
-            Some(at) => {
-                let (before, after) = events.split_at_checked(at + 1).unwrap_or((events, &[]));
-                if let Some(event) = before.last() {
-                    self.setting(day, event.kind);
-                }
-                after
-            }
-            None => events,
-        };
+        let (setting, after) = cut(events);
+        if let Some(kind) = setting {
+            self.setting(day, kind);
+        }
         let Some(first) = after.iter().position(|event| event.kind.is_counted()) else {
             return;
         };
@@ -185,13 +176,8 @@ impl Fold<'_> {
         self.count(outcome);
         self.ease(outcome, quality);
         if self.remembers {
-            // Repeats after the first counted answer of the day are evidence of memory too; cramming is not.
-            let grades = after
-                .iter()
-                .skip(first)
-                .filter(|event| event.kind.is_counted() || event.kind == Kind::Learn)
-                .filter_map(|event| event.grade);
             let before = self.state.memory;
+            let grades = remembered(after);
             self.state.memory = Memory::after_day(before, &self.rules.weights, day, grades);
             if let Some(event) = after.get(first) {
                 self.seed = seed(event.card, self.last_counted);
@@ -313,6 +299,50 @@ impl Fold<'_> {
         self.state.due = due;
         self.state.due_by_hand = false;
     }
+}
+
+/// The last manual setting or reset of a day, and what came after it.
+fn cut<'a, 'e>(events: &'a [&'e Event]) -> (Option<Kind>, &'a [&'e Event]) {
+    let at = events
+        .iter()
+        .rposition(|event| matches!(event.kind, Kind::Manual { .. } | Kind::Reset));
+    match at.and_then(|at| Some((events.get(at)?.kind, events.get(at + 1..)?))) {
+        Some((kind, after)) => (Some(kind), after),
+        None => (None, events),
+    }
+}
+
+/// The answers of a day that are evidence of memory: from the first counted one on, repeats included, cramming not.
+fn remembered<'a>(after: &'a [&'a Event]) -> impl Iterator<Item = Grade> + 'a {
+    after
+        .iter()
+        .skip_while(|event| !event.kind.is_counted())
+        .filter(|event| event.kind.is_counted() || event.kind == Kind::Learn)
+        .filter_map(|event| event.grade)
+}
+
+/// The answers of one card as FSRS sees them, in order: what its weights are fitted to. Those before a reset, and those of a
+/// card placed by hand before its first answer, are left out.
+pub fn answers_for_memory<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<(Day, Grade)> {
+    let (events, _) = settle(events);
+    let mut by_day: BTreeMap<Day, Vec<&Event>> = BTreeMap::new();
+    for event in events {
+        by_day.entry(event.day).or_default().push(event);
+    }
+    let (mut answers, mut placed) = (Vec::new(), false);
+    for (day, events) in by_day {
+        let (setting, after) = cut(&events);
+        match setting {
+            Some(Kind::Reset) => {
+                answers.clear();
+                placed = false;
+            }
+            Some(_) => placed |= answers.is_empty(),
+            None => {}
+        }
+        answers.extend(remembered(after).map(|grade| (day, grade)));
+    }
+    if placed { Vec::new() } else { answers }
 }
 
 /// From the card and what happened to it before: an answer that is only looked at in advance gives the same day.
