@@ -83,7 +83,7 @@ impl Made {
             .into_iter()
             .map(|mut change| DocChange {
                 doc,
-                change: change.bytes().into_owned().into(),
+                change: change.bytes().into_owned(),
             });
         changes.collect()
     }
