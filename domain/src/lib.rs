@@ -19,6 +19,7 @@ pub mod id;
 pub mod intake;
 pub mod item;
 pub mod limit;
+pub mod note;
 pub mod queue;
 pub mod schedule;
 pub mod search;

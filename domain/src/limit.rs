@@ -111,6 +111,17 @@ pub const QUERY_REGEX_DEPTH_MAX: u32 = 32;
 /// Hexadecimal digits of an id that a search must name.
 pub const ID_PREFIX_DIGITS_MIN: usize = 4;
 
+/// Fields of a note type.
+pub const NOTE_FIELDS_MAX: usize = 64;
+/// Templates of a note type, and so cards of a note that has no gaps.
+pub const NOTE_TEMPLATES_MAX: usize = 32;
+/// Bytes of one side of a template.
+pub const TEMPLATE_BYTES_MAX: usize = 16 * 1024;
+/// Gaps within gaps.
+pub const CLOZE_DEPTH_MAX: usize = 8;
+/// Letters of a typed answer that are compared: the table has their square.
+pub const TYPED_LETTERS_MAX: usize = 1_000;
+
 const _: () = assert!(ITEM_BYTES_MAX <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX <= CHANGE_INFLATED_BYTES_MAX);
 const _: () = assert!(ITEM_BYTES_MAX < CHANGE_BYTES_MAX);

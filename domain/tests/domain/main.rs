@@ -14,6 +14,7 @@ mod documents;
 mod events;
 mod gate;
 mod graph;
+mod notes;
 mod plain;
 mod queue;
 mod schedule;
