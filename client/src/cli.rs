@@ -16,6 +16,7 @@ mod held;
 mod import;
 mod init;
 mod interrupt;
+mod manual;
 mod media;
 mod options;
 mod parts;
@@ -117,6 +118,9 @@ enum Command {
     Media(media::MediaCommand),
     /// Make cards of the rows of a text file
     Import(import::ImportArgs),
+    /// Completions for shells, man pages, and all commands as one document
+    #[command(subcommand)]
+    Manual(manual::ManualCommand),
 }
 
 /// Runs one command line and returns the exit code of the process.
@@ -183,6 +187,7 @@ fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
         Command::Verify(args) => verify::run(desk, args),
         Command::Media(command) => media::run(desk, command),
         Command::Import(args) => import::run(desk, args),
+        Command::Manual(command) => manual::run(desk, command),
     }
 }
 

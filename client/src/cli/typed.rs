@@ -80,7 +80,7 @@ impl Typed {
     /// Whether the process that has the vault can carry this out. It cannot make a vault, nor replace the one it has open.
     pub(crate) fn may_be_handed_over(&self) -> bool {
         match &self.line.command {
-            Command::Init(_) => false,
+            Command::Init(_) | Command::Manual(_) => false,
             Command::Verify(args) => !args.repair,
             _ => true,
         }
@@ -99,7 +99,7 @@ impl Typed {
                 command,
                 AccountCommand::Usage(_) | AccountCommand::Devices { remove: None, .. }
             ),
-            Command::Sync(_) | Command::Status | Command::Verify(_) => true,
+            Command::Sync(_) | Command::Status | Command::Verify(_) | Command::Manual(_) => true,
             _ => false,
         }
     }

@@ -16,6 +16,7 @@ mod deck;
 mod import;
 mod init;
 mod lock;
+mod manual;
 mod media;
 mod media_files;
 mod options;
