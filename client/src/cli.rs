@@ -24,6 +24,7 @@ mod present;
 mod review;
 mod screen;
 mod secret;
+mod stats;
 mod status;
 mod study;
 mod sync;
@@ -111,6 +112,8 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Tell what is in the vault and how it stands with the server
     Status,
+    /// Tell what was studied, how well, and what falls due
+    Stats(stats::StatsArgs),
     /// Check every document, card, event and blob on the disk
     Verify(verify::VerifyArgs),
     /// List and show pictures and sounds, and which cards name them
@@ -184,6 +187,7 @@ fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
         Command::Account(command) => account::run(desk, command),
         Command::Sync(args) => sync::run(desk, args),
         Command::Status => status::run(desk),
+        Command::Stats(args) => stats::run(desk, args),
         Command::Verify(args) => verify::run(desk, args),
         Command::Media(command) => media::run(desk, command),
         Command::Import(args) => import::run(desk, args),

@@ -2,11 +2,13 @@
 //!
 //! 1. [`Vault`] is a person's data on this device: decks, cards, reviews, media. Every write is one atomic, durable commit.
 //! 2. [`StudySession`] asks cards in order and records answers.
-//! 3. [`account`] talks to a server's routes, [`sync`] carries changes and blobs to it and back.
+//! 3. [`chart`] draws statistics.
+//! 4. [`account`] talks to a server's routes, [`sync`] carries changes and blobs to it and back.
 //!
 //! Everything blocks; only `sync` uses an asynchronous runtime, on a thread of its own.
 
 pub mod account;
+pub mod chart;
 mod clock;
 mod deck_tree;
 mod import;

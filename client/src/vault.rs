@@ -27,6 +27,7 @@ mod review;
 mod safety;
 mod search;
 mod show;
+mod statistics;
 mod status;
 mod sync_blobs;
 mod sync_documents;

@@ -1,5 +1,7 @@
 //! Lines in columns: every column as wide as its widest cell, the last one free, nothing padded at the end of a line.
 
+pub(crate) use client::chart::grouped;
+
 /// Letters that are drawn two columns wide (CJK, Hangul, emoji) counted as such, combining ones as none: near enough to
 /// align names of decks in most scripts without tables of the whole of Unicode.
 pub(crate) fn width(text: &str) -> usize {
@@ -73,20 +75,6 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
         grouped(number),
         if number == 1 { one } else { many }
     )
-}
-
-/// Writes a number with its thousands apart.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let first = digits.len() % 3;
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && place % 3 == first {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Cuts a text to one line of at most `wide` columns, with an ellipsis where something is missing.

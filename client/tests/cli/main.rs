@@ -22,6 +22,7 @@ mod media_files;
 mod options;
 mod review;
 mod search;
+mod stats;
 mod status;
 mod study;
 mod usage;

@@ -218,6 +218,11 @@ fn queue(vault: &mut Vault) -> Vec<CardId> {
     queue
 }
 
+/// The statistics; a device's own name is not known to the others here.
+fn shared(vault: &Vault) -> domain::statistics::Statistics {
+    vault.statistics(&[], 365).unwrap()
+}
+
 /// What the vault shows: its figures in short, and a hash of everything.
 fn told(vault: &mut Vault) -> String {
     let (states, queue) = (states(vault), queue(vault));
@@ -227,6 +232,10 @@ fn told(vault: &mut Vault) -> String {
         format!("cards {}", status.cards),
         format!("events {}", status.events),
         format!("due {} new {}", status.due, status.new),
+        format!(
+            "statistics {}",
+            blake3::hash(serde_json::to_string(&shared(vault)).unwrap().as_bytes())
+        ),
         format!("states {}", blake3::hash(states.as_bytes())),
         format!("queue {} of {}", blake3::hash(ids.as_bytes()), queue.len()),
     ];

@@ -18,6 +18,7 @@ mod model;
 mod options;
 mod relay;
 mod reviews;
+mod statistics;
 mod studying;
 mod sync_side;
 mod tables;

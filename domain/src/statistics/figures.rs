@@ -273,7 +273,9 @@ impl Tally {
         Share::of(self.answers - self.again, self.answers)
     }
 
-    pub(super) fn plus(mut self, other: Self) -> Self {
+    /// These and others together.
+    #[must_use]
+    pub fn plus(mut self, other: Self) -> Self {
         self.answers += other.answers;
         self.again += other.again;
         self.hard += other.hard;
