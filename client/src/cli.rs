@@ -18,6 +18,7 @@ mod init;
 mod interrupt;
 mod manual;
 mod media;
+mod note;
 mod options;
 mod parts;
 mod present;
@@ -94,6 +95,9 @@ enum Command {
     /// List, show, edit and remove cards
     #[command(subcommand)]
     Card(card::CardCommand),
+    /// Show and change notes of which several cards are made, and their types
+    #[command(subcommand)]
+    Note(note::NoteCommand),
     /// Study what is due
     Study(study::StudyArgs),
     /// Record one answer to one card
@@ -179,6 +183,7 @@ fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
         Command::Deck(command) => deck::run(desk, command),
         Command::Add(args) => add::run(desk, args),
         Command::Card(command) => card::run(desk, command),
+        Command::Note(command) => note::run(desk, command),
         Command::Study(args) => study::run(desk, args),
         Command::Review(args) => review::run(desk, args),
         Command::Undo(args) => undo::run(desk, args, undo::Way::Undo),

@@ -32,10 +32,11 @@ pub use tls::{TlsError, client_config};
 pub use vault::Fitted;
 pub use vault::{
     Answer, BlobInFull, BlobNotTaken, BlobShown, BulkEdit, BulkReport, CardEdit, CardPage,
-    CardShown, ConflictShown, DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, Hold,
-    ImportReport, ItemShown, Joining, MediaFile, MediaFileError, MediaReport, MediaWish, NewCard,
-    NewItem, NewMedia, OptionsChange, OptionsPreview, Order, Query, QueryError, Repaired, Replace,
-    Restored, Reviewed, SchedulerShown, SetAsideShown, SideEdit, SkippedRow, SortBy, Stage, Status,
-    StepShown, StudyCounts, StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault,
-    VaultError, VaultErrorKind, VaultResult, VerifyReport, Why, days_ms,
+    CardShown, ConflictShown, DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, FieldShown,
+    Hold, ImportReport, ItemShown, Joining, MediaFile, MediaFileError, MediaReport, MediaWish,
+    NewCard, NewItem, NewMedia, NewNote, NoteShown, OptionsChange, OptionsPreview, Order, Query,
+    QueryError, Repaired, Replace, Restored, Reviewed, SchedulerShown, SetAsideShown, SideEdit,
+    SkippedRow, SortBy, Stage, Status, StepShown, StudyCounts, StudySummary, Swept, ThumbnailSide,
+    Undone, UnusedShown, Vault, VaultError, VaultErrorKind, VaultResult, VerifyReport, Why,
+    days_ms,
 };

@@ -244,7 +244,7 @@ fn candidate(card: CardId, row: &CardRow) -> Candidate {
         deck: row.deck,
         state: row.state.to_state(),
         created_at: UnixMs(row.created_ms),
-        note: None,
+        note: row.note.as_ref().map(|note| note.id),
     }
 }
 

@@ -2,6 +2,8 @@
 //! back; a step moves from one to the other. The rows stay beside the index, are never synced and survive a restart. How a
 //! change is turned round is `vault::undo`'s.
 
+use domain::document::conflict::Side;
+use domain::note::FieldTexts;
 use domain::{CardId, DeckId, Event, EventId, Kind};
 use minicbor::{Decode, Encode};
 
@@ -98,18 +100,22 @@ pub(crate) struct Face {
     pub(crate) deck: DeckId,
     #[n(6)]
     pub(crate) visible: bool,
+    /// The fields of the note it is made from; its sides are then without what the note says.
+    #[n(7)]
+    pub(crate) fields: FieldTexts,
 }
 
 impl From<CardRow> for Face {
     fn from(row: CardRow) -> Self {
         Self {
-            front: row.front,
-            back: row.back,
+            front: row.own_items(Side::Front).to_vec(),
+            back: row.own_items(Side::Back).to_vec(),
+            visible: row.is_alive(),
+            fields: row.note.map(|note| note.fields).unwrap_or_default(),
             tags: row.tags,
             suspended: row.suspended,
             flag: row.flag,
             deck: row.deck,
-            visible: row.visible,
         }
     }
 }

@@ -16,6 +16,7 @@ mod lookup;
 mod media_check;
 mod media_shown;
 mod new_media;
+mod notes;
 #[cfg(feature = "optimizer")]
 mod optimize;
 mod options;
@@ -56,6 +57,7 @@ pub use join::Joining;
 pub use media_check::MediaReport;
 pub use media_shown::{BlobInFull, BlobShown, UnusedShown};
 pub use new_media::{MediaFile, MediaFileError, NewMedia};
+pub use notes::NewNote;
 #[cfg(feature = "optimizer")]
 pub use optimize::Fitted;
 pub use options::{DeckOptions, OptionsChange, OptionsPreview, SchedulerShown};
@@ -67,8 +69,8 @@ pub use undo::StepShown;
 pub use unused::{Restored, Stage, Swept, days_ms};
 pub use view::{
     BlobNotTaken, CardPage, CardShown, ConflictShown, DayTold, DeckCounts, DeckSummary, EventTold,
-    ImportReport, ItemShown, Repaired, Reviewed, SetAsideShown, SkippedRow, Status, StudyCounts,
-    StudySummary, Undone, VerifyReport, Why,
+    FieldShown, ImportReport, ItemShown, NoteShown, Repaired, Reviewed, SetAsideShown, SkippedRow,
+    Status, StudyCounts, StudySummary, Undone, VerifyReport, Why,
 };
 pub use viewed::MediaWish;
 pub(crate) use why::grade_name;

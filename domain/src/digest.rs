@@ -80,6 +80,17 @@ pub fn card_digest_of<'a>(
     hash.number(u64::from(card.suspended));
     hash.number(u64::from(card.flag));
     conflicts(&mut hash, &card.conflicts);
+    // A card without a note adds nothing here, so that its digest is the one it always had.
+    if let Some(note) = &card.note {
+        hash.bytes(note.id.as_bytes());
+        hash.number(u64::from(note.ordinal));
+        hash.bytes(note.kind.as_bytes());
+        hash.list(&note.fields, |hash, (name, text)| {
+            hash.bytes(name.as_bytes());
+            hash.bytes(text.as_bytes());
+        });
+        hash.bytes(note.typed.as_deref().unwrap_or_default().as_bytes());
+    }
     let events: BTreeMap<_, _> = events
         .into_iter()
         .map(|event| ((event.order(), event.pack()), ()))

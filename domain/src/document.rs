@@ -12,7 +12,7 @@
 use automerge::{AutomergeError, ROOT, transaction::Transactable};
 
 use crate::event::EventError;
-use crate::id::{CardId, TagId};
+use crate::id::{CardId, NoteId, TagId};
 use crate::item::ItemError;
 use crate::limit;
 
@@ -95,6 +95,12 @@ pub enum EditError {
     /// A card holds as many tags as it may.
     #[error("a card holds at most {max} tags: remove one first", max = limit::CARD_TAGS_MAX)]
     TagsFull,
+    /// No such note on the page.
+    #[error("note {0} is not on this page")]
+    NoteMissing(NoteId),
+    /// The note is there already.
+    #[error("note {0} is on this page already")]
+    NoteExists(NoteId),
     /// No item at that place.
     #[error("the side has no item number {0}")]
     NoSuchItem(usize),

@@ -148,6 +148,10 @@ macro_rules! v7 {
 }
 
 id16!(
+    /// A note: fields from which several cards are made.
+    NoteId
+);
+id16!(
     /// One person's data, wherever it lies.
     VaultId
 );
@@ -198,6 +202,7 @@ v7!(
     DeckId,
     CardId,
     EventId,
+    NoteId,
     IncarnationId
 );
 
@@ -229,6 +234,14 @@ impl DocId {
     pub fn events(device: DeviceId, month: Month, segment: u16) -> Self {
         let name = format!("events/{month}/{segment}");
         Self(Uuid::new_v5(&Uuid::from_bytes(device.0), name.as_bytes()).into_bytes())
+    }
+}
+
+impl CardId {
+    /// The card of a note with this number: the same on every device that makes it.
+    pub fn of_note(note: NoteId, ordinal: u16) -> Self {
+        let name = format!("card/{ordinal}");
+        Self(Uuid::new_v5(&Uuid::from_bytes(note.0), name.as_bytes()).into_bytes())
     }
 }
 
@@ -308,6 +321,7 @@ mod tests {
             DocId::events(device, month, 0).to_string(),
             DocId::events(device, month, 1).to_string(),
             TagId::from_name("Géographie").to_string(),
+            CardId::of_note(NoteId::from_bytes([3; 16]), 1).to_string(),
         ];
         assert_eq!(
             derived,
@@ -316,6 +330,7 @@ mod tests {
                 "60f05a8c-a54e-520e-b5e0-95a7f3e743ab",
                 "41a06de7-59f6-5ead-aae8-fb2654070549",
                 "ce60492e-e9a8-50ae-b272-e8bfde9e151b",
+                "2bba2a48-2ef0-522b-96ca-df194726aee7",
             ]
         );
     }

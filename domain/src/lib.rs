@@ -31,7 +31,7 @@ pub mod time;
 pub use event::{Event, EventError, Grade, Kind};
 pub use id::{
     ActorId, BlobHash, CardId, ChangeHash, DeckId, DeviceId, DocId, EventId, IdError,
-    IncarnationId, TagId, VaultId,
+    IncarnationId, NoteId, TagId, VaultId,
 };
 pub use item::{AudioItem, ImageItem, Item, ItemError, TextItem};
 pub use schedule::{CardState, Epoch};

@@ -115,6 +115,14 @@ pub const ID_PREFIX_DIGITS_MIN: usize = 4;
 pub const NOTE_FIELDS_MAX: usize = 64;
 /// Templates of a note type, and so cards of a note that has no gaps.
 pub const NOTE_TEMPLATES_MAX: usize = 32;
+/// Cards of one note: more gaps than anybody learns of one text.
+pub const NOTE_CARDS_MAX: usize = 100;
+/// Cards that a page holds at most when the edit of a note adds some to a full one.
+pub const PAGE_CARDS_WITH_NOTES_MAX: usize = PAGE_CARDS_MAX + 500;
+/// Note types of one vault, its own ones.
+pub const NOTE_TYPES_MAX: usize = 100;
+/// Bytes of a note type as it is stored.
+pub const NOTE_TYPE_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of one side of a template.
 pub const TEMPLATE_BYTES_MAX: usize = 16 * 1024;
 /// Gaps within gaps.

@@ -43,6 +43,10 @@ pub struct Template {
     pub back: String,
 }
 
+/// The note types of a vault by name: those that every vault has, and its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteTypes(BTreeMap<String, NoteType>);
+
 /// What a card of a note says, as Markdown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rendered {
@@ -71,6 +75,45 @@ pub enum NoteTypeError {
         /// Why.
         why: TemplateError,
     },
+}
+
+impl Default for NoteTypes {
+    fn default() -> Self {
+        Self::with([])
+    }
+}
+
+impl NoteTypes {
+    /// The types that every vault has and these; one with the name of a built-in type is left out.
+    pub fn with(own: impl IntoIterator<Item = NoteType>) -> Self {
+        let named = |kind: NoteType| (kind.name.clone(), kind);
+        let mut types: BTreeMap<_, _> = own.into_iter().map(named).collect();
+        types.extend(NoteType::built_in().into_iter().map(named));
+        Self(types)
+    }
+
+    /// The type of this name.
+    pub fn get(&self, name: &str) -> Option<&NoteType> {
+        self.0.get(name)
+    }
+
+    /// All types, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &NoteType> {
+        self.0.values()
+    }
+
+    /// What a card of a note says; none when the note does not give such a card. A type that has not arrived yet shows the
+    /// fields as they are.
+    pub fn render(&self, kind: &str, fields: &FieldTexts, ordinal: u16) -> Option<Rendered> {
+        match self.get(kind) {
+            Some(kind) if kind.ordinals(fields).contains(&ordinal) => kind.render(fields, ordinal),
+            Some(_) => None,
+            None => Some(Rendered {
+                front: fields.values().cloned().collect::<Vec<_>>().join("\n\n"),
+                ..Rendered::default()
+            }),
+        }
+    }
 }
 
 impl NoteType {

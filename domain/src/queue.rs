@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::event::Event;
-use crate::id::{CardId, DeckId, EventId};
+use crate::id::{CardId, DeckId, EventId, NoteId};
 use crate::limit;
 use crate::schedule::CardState;
 use crate::time::{Day, UnixMs};
@@ -28,7 +28,7 @@ pub struct Candidate {
     /// When it was made: new cards come in that order.
     pub created_at: UnixMs,
     /// Cards made from the same note share this and are kept apart.
-    pub note: Option<[u8; 16]>,
+    pub note: Option<NoteId>,
 }
 
 /// How many cards a deck serves a day.

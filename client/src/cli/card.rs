@@ -27,7 +27,7 @@ Terms:
   has:image has:audio flag:0..7 box:1..5
   due<7 ivl>=30 reps=0 lapses>3 box>=3 ease<2.1
   added:N rated:N rated:N:1 introduced:N    in the last N days, 1 for today
-  cid:ID did:ID           the first letters of a card's or a deck's id
+  cid:ID nid:ID did:ID    the first letters of a card's, a note's or a deck's id
 Joined by: a b (both), a or b, -a or not a, (a or b) c
 Quote the whole for the shell: memoryvault card list 'deck:\"My deck\" (is:due or due<7)'
 All of it: docs/search.md";
@@ -118,6 +118,8 @@ pub(crate) enum CardCommand {
     },
     /// Change a card: a text takes the place of the side's text, a picture or sound is added to it; what is not named stays as it is
     Edit(EditArgs),
+    /// List cards that ask the same as another one
+    Duplicates,
     /// Change all cards that a query chooses: find and replace, tag, move, flag, suspend, remove
     Bulk(bulk::BulkArgs),
 }
@@ -219,8 +221,30 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
             vault.set_due(id, due)
         }),
         CardCommand::Edit(args) => edit(desk, args),
+        CardCommand::Duplicates => duplicates(desk),
         CardCommand::Bulk(args) => bulk::run(desk, args),
     }
+}
+
+fn duplicates(desk: Desk<'_>) -> Outcome {
+    let store = desk.open()?;
+    let found = store.lock()?.duplicates()?;
+    for cards in &found {
+        if desk.screen.is_json() {
+            desk.screen.object(&json!({ "cards": cards }))?;
+        } else {
+            print_page(desk.screen, cards)?;
+            desk.screen.line("");
+        }
+    }
+    desk.screen.note(match found.len() {
+        0 => "No two cards ask the same.".to_owned(),
+        some => format!(
+            "{} asked more than once.",
+            count(some, "question is", "questions are")
+        ),
+    });
+    Ok(())
 }
 
 /// Places a card by hand, and shows where it stands then.

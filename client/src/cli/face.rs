@@ -127,6 +127,16 @@ pub(crate) fn card(screen: &mut Screen, card: &CardShown) {
             format!("{} ({} forgotten)", card.reviews, card.lapses),
         ),
     ];
+    if let Some(kind) = &card.note_type {
+        facts.push((
+            "Note",
+            format!(
+                "of the type {}: memoryvault note show {}",
+                clean(kind),
+                card.id
+            ),
+        ));
+    }
     for conflict in &card.conflicts {
         let (place, versions) = (clean(&conflict.place), conflict.values.len());
         facts.push((

@@ -69,7 +69,8 @@ pub(crate) fn pairs(rows: &[(&str, String)]) -> Vec<String> {
 }
 
 /// Says a number of things: `1 card`, `3 cards`, `12 345 cards`.
-pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn count(number: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     format!(
         "{} {}",
         grouped(number),

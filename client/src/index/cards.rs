@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::document::cards::CardView;
+use domain::note::NoteTypes;
 use domain::schedule::{self, Rules};
 use domain::{BlobHash, CardId, Day, DeckId, Event, Item, Kind};
 
@@ -20,6 +21,7 @@ use crate::vault::{VaultError, VaultResult};
 pub(crate) struct Indexer<'a, R> {
     rows: &'a mut R,
     rules: &'a Rules,
+    types: &'a NoteTypes,
     /// Blobs that gained their first or lost their last card.
     blobs: BTreeSet<BlobHash>,
     /// Sums of decks as they will be written: many cards of one deck follow each other.
@@ -41,10 +43,11 @@ pub(crate) struct Indexed {
 }
 
 impl<'a, R: Rows> Indexer<'a, R> {
-    pub(crate) fn new(rows: &'a mut R, rules: &'a Rules) -> Self {
+    pub(crate) fn new(rows: &'a mut R, rules: &'a Rules, types: &'a NoteTypes) -> Self {
         Self {
             rows,
             rules,
+            types,
             blobs: BTreeSet::new(),
             sums: BTreeMap::new(),
             noted: None,
@@ -70,7 +73,8 @@ impl<'a, R: Rows> Indexer<'a, R> {
 
     /// Takes over what a card's document says. Of two pages that hold the same card the lesser id counts, everywhere.
     pub(crate) fn card(&mut self, content: &Content) -> VaultResult<()> {
-        let Content { view, row } = content;
+        let rendered = content.rendered(self.types);
+        let Content { view, row } = rendered.as_ref().unwrap_or(content);
         let old: Option<CardRow> = self.rows.read(&key::card(view.id))?;
         if let Some(old) = &old
             && (old.page < row.page || old.same_content(row))
@@ -115,6 +119,15 @@ impl<'a, R: Rows> Indexer<'a, R> {
         self.settle(&view, new, Some(row), [&events, &events])
     }
 
+    /// Says anew what a card's note says, after the types of notes changed.
+    pub(crate) fn render(&mut self, card: CardId, row: &CardRow) -> VaultResult<()> {
+        if row.note.is_some() {
+            let view = row.view(card).unrendered();
+            self.card(&Content::new(view, row.page))?;
+        }
+        Ok(())
+    }
+
     /// A card's row with what these events make of it.
     fn under(&self, view: &CardView, row: CardRow, events: &BTreeSet<Event>) -> CardRow {
         let state = schedule::fold(events, self.rules, view.deck);
@@ -138,6 +151,7 @@ impl<'a, R: Rows> Indexer<'a, R> {
             self.references(view, old)?;
         }
         self.conflicts(view.id, old, &new);
+        self.question(view.id, old, &new);
         if let Some(noted) = &mut self.noted
             && !old.is_some_and(|old| old.same_content(&new))
         {
@@ -261,6 +275,20 @@ impl<'a, R: Rows> Indexer<'a, R> {
             self.count_blob(*blob, -1)?;
         }
         Ok(())
+    }
+
+    /// The place among the cards that ask the same.
+    fn question(&mut self, card: CardId, old: Option<&CardRow>, new: &CardRow) {
+        if old.is_some_and(|old| (old.visible, &old.front) == (new.visible, &new.front)) {
+            return;
+        }
+        if let Some(hash) = old.and_then(CardRow::question) {
+            self.rows.set(key::question_of(hash, card), None);
+        }
+        if let Some(hash) = new.question() {
+            self.rows
+                .set(key::question_of(hash, card), Some(Vec::new()));
+        }
     }
 
     fn count_blob(&mut self, blob: BlobHash, by: i32) -> VaultResult<()> {

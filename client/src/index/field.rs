@@ -23,6 +23,7 @@ macro_rules! id_bytes {
 
 id_bytes!(
     CardId,
+    NoteId,
     DeckId,
     DeviceId,
     DocId,

@@ -13,6 +13,7 @@
 //! | `ir` blob, card | nothing: who names the blob |
 //! | `ib` blob | `BlobRow` |
 //! | `iu` source, card | nothing: who names what was made of the upload |
+//! | `iq` hash of a question, card | nothing: the cards that ask the same |
 //! | `if` card or deck | `ConflictsRow`: texts that wait for a choice |
 //! | `iz` | `SettingsRow` |
 //! | `it` | `TotalsRow` |
@@ -47,6 +48,8 @@ pub(crate) const SUMS: &[u8] = b"is";
 pub(crate) const BLOBS: &[u8] = b"ib";
 /// Prefix of conflicts.
 pub(crate) const CONFLICTS: &[u8] = b"if";
+/// Prefix of the cards by what they ask.
+pub(crate) const QUESTIONS: &[u8] = b"iq";
 /// The settings.
 pub(crate) const SETTINGS: &[u8] = b"iz";
 /// The totals.
@@ -84,6 +87,16 @@ fn join(prefix: &[u8], parts: &[&[u8]]) -> Key {
 /// Row of a card.
 pub(crate) fn card(card: CardId) -> Key {
     join(CARDS, &[card.as_bytes()])
+}
+
+/// All cards that ask the same.
+pub(crate) fn question(hash: [u8; 8]) -> Key {
+    join(QUESTIONS, &[&hash])
+}
+
+/// A card among those that ask the same.
+pub(crate) fn question_of(hash: [u8; 8], card: CardId) -> Key {
+    join(QUESTIONS, &[&hash, card.as_bytes()])
 }
 
 /// One row of a card's events.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::document::settings::{self, SettingsView, TagView};
+use domain::note::{NoteType, NoteTypes};
 use domain::schedule::{Rules, Weights};
 use domain::{DEFAULT_ROLLOVER_HOUR, DeviceId, Epoch, TagId};
 use minicbor::{Decode, Encode};
@@ -28,6 +29,9 @@ pub(crate) struct SettingsRow {
     /// FSRS's weights, as the settings document has them.
     #[n(6)]
     weights: Option<String>,
+    /// Note types, as the settings document has them.
+    #[n(7)]
+    note_types: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -64,6 +68,11 @@ impl From<&SettingsView> for SettingsRow {
             devices: view.devices.iter().map(device).collect(),
             epochs: view.epochs.iter().map(settings::epoch_to_json).collect(),
             weights: view.weights.as_ref().map(settings::weights_to_json),
+            note_types: view
+                .note_types
+                .iter()
+                .map(settings::note_type_to_json)
+                .collect(),
             rollover_hour: view.rollover_hour,
             new_per_day: view.new_per_day,
             reviews_per_day: view.reviews_per_day,
@@ -95,6 +104,7 @@ impl SettingsRow {
             rollover_hour: self.rollover_hour,
             new_per_day: self.new_per_day,
             reviews_per_day: self.reviews_per_day,
+            note_types: self.own_note_types(),
             skipped: 0,
         }
     }
@@ -105,6 +115,23 @@ impl SettingsRow {
             .iter()
             .filter_map(|stored| settings::epoch_from_json(stored))
             .collect()
+    }
+
+    fn own_note_types(&self) -> Vec<NoteType> {
+        self.note_types
+            .iter()
+            .filter_map(|stored| settings::note_type_from_json(stored))
+            .collect()
+    }
+
+    /// The types of notes, the built-in ones too.
+    pub(crate) fn note_types(&self) -> NoteTypes {
+        NoteTypes::with(self.own_note_types())
+    }
+
+    /// Whether other settings make the same cards of notes.
+    pub(crate) fn renders_alike(&self, other: &Self) -> bool {
+        self.note_types == other.note_types
     }
 
     /// FSRS's weights, where they were fitted to this person.

@@ -84,6 +84,13 @@ impl Vault {
             self.check_takes_cards(deck)?;
         }
         check_flag(edit.flag)?;
+        let row: Option<CardRow> = self.store.read(&key::card(card))?;
+        let names_text = edit.front.text.is_some() || edit.back.text.is_some();
+        if row.is_some_and(|row| row.note.is_some()) && names_text {
+            return Err(VaultError::Refused(format!(
+                "the texts of this card come from a note; change the note, and all its cards follow: memoryvault note edit {card} --field NAME=TEXT"
+            )));
+        }
         if self.leaves_nothing_on_front(card, edit)? {
             return Err(nothing_on_front());
         }
@@ -234,6 +241,7 @@ impl Vault {
             back,
             tags,
             created_at: self.now().at,
+            note: None,
         };
         Ok(Prepared {
             deck: card.deck,
@@ -273,7 +281,7 @@ pub(super) fn check_flag(flag: Option<u8>) -> VaultResult<()> {
     Ok(())
 }
 
-fn nothing_on_front() -> VaultError {
+pub(super) fn nothing_on_front() -> VaultError {
     VaultError::Refused("a card needs something on its front".to_owned())
 }
 
@@ -283,7 +291,7 @@ impl Tx<'_> {
         let Some(deck_id) = run.first().map(|card| card.deck) else {
             return Ok(0);
         };
-        let (mut page, is_new) = self.page_for(deck_id)?;
+        let (mut page, is_new) = self.page_for(deck_id, 1)?;
         let room = limit::CARDS_PER_PAGE_MAX.saturating_sub(page.cards);
         let taken = fitting(run, usize::try_from(room).unwrap_or(0));
         let names: BTreeSet<&str> = taken
@@ -321,14 +329,21 @@ impl Tx<'_> {
         Ok(taken.len())
     }
 
-    /// The page that takes the next cards of a deck: the one this device is filling, or a new one.
-    fn page_for(&mut self, deck: DeckId) -> VaultResult<(OpenPage, bool)> {
+    /// The page that takes the next cards of a deck, so many at once: the one this device is filling, or a new one.
+    pub(super) fn page_for(
+        &mut self,
+        deck: DeckId,
+        wanted: usize,
+    ) -> VaultResult<(OpenPage, bool)> {
         if let Some(page) = local_state::open_page(&self.writer, deck)?
             && page.item_bytes < limit::ITEM_BYTES_PER_PAGE_MAX
         {
             let held = cards::count(self.writer.document(page.page)?);
             let cards = u32::try_from(held).unwrap_or(u32::MAX);
-            if cards > 0 && cards < limit::CARDS_PER_PAGE_MAX {
+            let after = held.saturating_add(wanted);
+            if cards > 0
+                && after <= usize::try_from(limit::CARDS_PER_PAGE_MAX).unwrap_or(usize::MAX)
+            {
                 return Ok((OpenPage { cards, ..page }, false));
             }
         }
@@ -400,6 +415,7 @@ fn view(card: &cards::NewCard, deck: DeckId) -> CardView {
         flag: 0,
         visible: true,
         conflicts: Vec::new(),
+        note: None,
     }
 }
 

@@ -10,8 +10,16 @@ use super::refresh::Scope;
 use super::show::show_conflict;
 use super::view::ConflictShown;
 use super::{Vault, VaultError, VaultResult};
-use crate::index::row::ConflictsRow;
+use crate::index::row::{ConflictsRow, NoteRow};
 use crate::index::{CardRow, DeckRow, ReadRows, damaged, key};
+
+/// A conflict that waits.
+struct Open {
+    deck: DeckId,
+    conflict: Conflict,
+    /// The note of its card.
+    note: Option<NoteRow>,
+}
 
 impl Vault {
     /// The texts that wait for a choice.
@@ -22,7 +30,7 @@ impl Vault {
         Ok(self
             .open_conflicts()?
             .iter()
-            .map(|(deck, conflict)| show_conflict(conflict, *deck))
+            .map(|open| show_conflict(&open.conflict, open.deck, open.note.as_ref()))
             .collect())
     }
 
@@ -31,7 +39,7 @@ impl Vault {
     /// # Errors
     /// There is no such conflict, or it has no such text.
     pub fn conflict_pick(&mut self, id: &str, value: usize) -> VaultResult<()> {
-        let (deck, conflict) = self.find_conflict(id)?;
+        let Open { deck, conflict, .. } = self.find_conflict(id)?;
         let keep = conflict.values.get(value).cloned().ok_or_else(|| {
             VaultError::Refused(format!(
                 "conflict {} has {} texts; pick 1 to {0}",
@@ -47,7 +55,7 @@ impl Vault {
     /// # Errors
     /// There is no such conflict, or the text is too long.
     pub fn conflict_join(&mut self, id: &str, text: &str) -> VaultResult<()> {
-        let (deck, conflict) = self.find_conflict(id)?;
+        let Open { deck, conflict, .. } = self.find_conflict(id)?;
         let keep = match conflict.values.first().cloned() {
             Some(Item::Image(image)) => Item::Image(domain::ImageItem {
                 alt: Some(text.to_owned()),
@@ -66,7 +74,7 @@ impl Vault {
         self.settle_conflict(deck, conflict.place, &keep)
     }
 
-    fn open_conflicts(&self) -> VaultResult<Vec<(DeckId, Conflict)>> {
+    fn open_conflicts(&self) -> VaultResult<Vec<Open>> {
         let mut found = Vec::new();
         for entry in self.store.scan(key::CONFLICTS) {
             let (key, bytes) = entry?;
@@ -79,7 +87,11 @@ impl Vault {
                     .filter(|deck| deck.visible)
                     .map(|deck| deck.conflicts)
                     .unwrap_or_default();
-                found.extend(conflicts.iter().map(|conflict| (id, conflict.of_deck(id))));
+                found.extend(conflicts.iter().map(|conflict| Open {
+                    deck: id,
+                    conflict: conflict.of_deck(id),
+                    note: None,
+                }));
             } else {
                 let id = CardId::from_bytes(place);
                 let Some(card): Option<CardRow> = self.store.read(&key::card(id))? else {
@@ -87,23 +99,23 @@ impl Vault {
                 };
                 let deck: Option<DeckRow> = self.store.read(&key::deck(card.deck))?;
                 if deck.is_some_and(|deck| deck.visible) {
-                    found.extend(
-                        card.conflicts
-                            .iter()
-                            .map(|conflict| (card.deck, conflict.of_card(id))),
-                    );
+                    found.extend(card.conflicts.iter().map(|conflict| Open {
+                        deck: card.deck,
+                        conflict: conflict.of_card(id),
+                        note: card.note.clone(),
+                    }));
                 }
             }
         }
         Ok(found)
     }
 
-    fn find_conflict(&self, wanted: &str) -> VaultResult<(DeckId, Conflict)> {
+    fn find_conflict(&self, wanted: &str) -> VaultResult<Open> {
         let wanted = wanted.trim().to_lowercase();
         let found = self
             .open_conflicts()?
             .into_iter()
-            .find(|(_, conflict)| conflict.id.to_string() == wanted);
+            .find(|open| open.conflict.id.to_string() == wanted);
         found.ok_or(VaultError::NotFound {
             what: "conflict",
             wanted,
@@ -116,9 +128,13 @@ impl Vault {
             let device = tx.device();
             match place.card() {
                 Some(card) => {
-                    let page = tx.card_row(card)?.page;
-                    tx.edit(page, |doc| cards::resolve(doc, place, keep, device))?;
-                    tx.refresh(page, &Scope::Cards(BTreeSet::from([card])))
+                    let row = tx.card_row(card)?;
+                    tx.edit(row.page, |doc| cards::resolve(doc, place, keep, device))?;
+                    let scope = match place {
+                        Place::Field { .. } => Scope::Whole,
+                        _ => Scope::Cards(BTreeSet::from([card])),
+                    };
+                    tx.refresh(row.page, &scope)
                 }
                 None => tx.edit_deck(deck, |doc, device| deck::resolve(doc, place, keep, device)),
             }

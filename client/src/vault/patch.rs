@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use automerge::transaction::Transaction;
 use domain::document::conflict::Side;
 use domain::document::{EditError, cards, deck};
-use domain::{CardId, DeckId, DeviceId, DocId, Item, TagId, TextItem};
+use domain::note::{FieldTexts, NoteTypes};
+use domain::{CardId, DeckId, DeviceId, DocId, Item, NoteId, TagId, TextItem};
 use serde::Serialize;
 
 use super::Query;
@@ -27,6 +28,8 @@ pub(crate) struct CardPatch {
     pub(crate) flag: Option<u8>,
     pub(crate) deck: Option<DeckId>,
     pub(crate) visible: Option<bool>,
+    /// Fields of its note.
+    pub(crate) fields: FieldTexts,
 }
 
 /// Find and replace in the texts of cards, as typed: no pattern.
@@ -80,8 +83,14 @@ impl CardPatch {
         &self,
         doc: &mut Transaction<'_>,
         card: CardId,
+        note: Option<NoteId>,
         device: DeviceId,
     ) -> Result<(), EditError> {
+        if let Some(note) = note.filter(|_| !self.fields.is_empty()) {
+            cards::set_note_fields(doc, note, &self.fields)?;
+            // Siblings that are patched, too, find the fields set already; they are as wanted as this one.
+            cards::touch(doc, card, device)?;
+        }
         if self.visible == Some(true) {
             cards::restore(doc, card, device)?;
         }
@@ -134,12 +143,13 @@ impl Vault {
         };
         let tags = |names: &[String]| names.iter().map(|name| TagId::from_name(name)).collect();
         let (tag, untag): (Vec<TagId>, Vec<TagId>) = (tags(&edit.tags), tags(&edit.untag));
+        let types = self.settings().note_types();
         let mut patches = Vec::new();
         for card in chosen {
             let Some(row) = self.store.read::<CardRow>(&key::card(card))? else {
                 continue;
             };
-            if let Some(patch) = patch(&row, edit, &tag, &untag)? {
+            if let Some(patch) = patch(&row, edit, &types, [&tag, &untag])? {
                 patches.push((card, row.page, patch));
             }
         }
@@ -208,14 +218,23 @@ fn bulk_words(edit: &BulkEdit, cards: u64) -> String {
 fn patch(
     row: &CardRow,
     edit: &BulkEdit,
-    tag: &[TagId],
-    untag: &[TagId],
+    types: &NoteTypes,
+    [tag, untag]: [&[TagId]; 2],
 ) -> VaultResult<Option<CardPatch>> {
-    let [front, back] = [&row.front, &row.back].map(|side| {
+    let [front, back] = Side::ALL.map(|side| {
         let replace = edit.replace.as_ref()?;
-        replaced(side, replace)
+        replaced(row.own_items(side), replace)
     });
-    if front.as_ref().is_some_and(|items| is_blank(items)) {
+    let mut fields = FieldTexts::new();
+    let mut is_left = !front.as_ref().is_some_and(|items| is_blank(items));
+    if let (Some(note), Some(Replace { find, with })) = (&row.note, &edit.replace) {
+        let changed = note.fields.iter().filter(|(_, text)| text.contains(find));
+        fields.extend(changed.map(|(name, text)| (name.clone(), text.replace(find, with))));
+        let mut all = note.fields.clone();
+        all.extend(fields.clone());
+        is_left = fields.is_empty() || types.render(&note.kind, &all, note.ordinal).is_some();
+    }
+    if !is_left {
         return Err(VaultError::Refused(format!(
             "a card needs something on its front, and nothing would be left of {:?}; choose the cards more narrowly",
             row.first_words()
@@ -240,6 +259,7 @@ fn patch(
         flag: edit.flag.filter(|flag| *flag != row.flag),
         deck: edit.deck.filter(|deck| *deck != row.deck),
         visible: (edit.remove && row.visible).then_some(false),
+        fields,
     };
     Ok((patch != CardPatch::default()).then_some(patch))
 }
@@ -268,23 +288,36 @@ fn replaced(side: &[String], replace: &Replace) -> Option<Vec<Item>> {
 impl Tx<'_> {
     /// Changes cards, those of one page in one change; answers how many there were.
     pub(crate) fn patch_cards(&mut self, patches: &[(CardId, CardPatch)]) -> VaultResult<u64> {
-        let mut by_page: BTreeMap<DocId, Vec<&(CardId, CardPatch)>> = BTreeMap::new();
+        let mut by_page: BTreeMap<DocId, Vec<(&(CardId, CardPatch), Option<NoteId>)>> =
+            BTreeMap::new();
         let mut decks = BTreeSet::new();
+        let mut scopes: BTreeMap<DocId, Scope> = BTreeMap::new();
         for patch in patches {
             let row = self.card_row(patch.0)?;
             decks.insert(row.deck);
             decks.extend(patch.1.deck);
-            by_page.entry(row.page).or_default().push(patch);
+            let note = row.note.as_ref().map(|note| note.id);
+            by_page.entry(row.page).or_default().push((patch, note));
+            let scope = scopes
+                .entry(row.page)
+                .or_insert_with(|| Scope::Cards(BTreeSet::new()));
+            match scope {
+                // A field is on every card of its note.
+                scope if !patch.1.fields.is_empty() => *scope = Scope::Whole,
+                Scope::Cards(touched) => {
+                    touched.insert(patch.0);
+                }
+                _ => {}
+            }
         }
         let device = self.device();
         for (page, patches) in by_page {
             self.edit(page, |doc| {
                 patches
                     .iter()
-                    .try_for_each(|(card, patch)| patch.apply(doc, *card, device))
+                    .try_for_each(|((card, patch), note)| patch.apply(doc, *card, *note, device))
             })?;
-            let touched = patches.iter().map(|(card, _)| *card).collect();
-            self.refresh(page, &Scope::Cards(touched))?;
+            self.refresh(page, &scopes.remove(&page).unwrap_or_default())?;
         }
         // A removal alone keeps no deck alive, and a deck that was removed does not come back by its cards.
         let keeps = patches

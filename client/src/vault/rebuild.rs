@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::note::NoteTypes;
 use domain::schedule::Rules;
 use domain::{BlobHash, DeckId, DocId, Event, EventId};
 
@@ -30,7 +31,7 @@ type Change = (Vec<u8>, Option<Vec<u8>>);
 const MARK: &str = "rebuilding";
 
 /// The layout of the index, and where a vault notes it: one of another layout is made again.
-const LAYOUT: u8 = 4;
+const LAYOUT: u8 = 5;
 const LAYOUT_KEY: &str = "index_layout";
 
 /// Notes that the index has the present layout.
@@ -185,7 +186,8 @@ impl Computed {
             Reading::Cards(cards) => {
                 self.cards += count(cards.len());
                 let rules = self.settings.rules();
-                let mut index = Indexer::new(&mut self.rows, &rules);
+                let types = self.settings.note_types();
+                let mut index = Indexer::new(&mut self.rows, &rules, &types);
                 cards.iter().try_for_each(|card| index.card(card))?;
                 index.finish();
             }
@@ -193,7 +195,8 @@ impl Computed {
                 self.events += count(events.len());
                 events.sort_unstable_by_key(|event| (event.card, event.id));
                 let none = Rules::default();
-                let mut index = Indexer::new(&mut self.rows, &none);
+                let types = NoteTypes::default();
+                let mut index = Indexer::new(&mut self.rows, &none, &types);
                 for of_card in events.chunk_by(|a, b| a.card == b.card) {
                     if let Some(first) = of_card.first() {
                         index.events(first.card, of_card.iter().copied())?;
@@ -262,6 +265,7 @@ fn kind(key: &[u8]) -> String {
         Some(b'f') => "conflicts",
         Some(b'z') => "settings",
         Some(b't') => "totals",
+        Some(b'q') => "questions",
         _ => "unknown",
     };
     name.to_owned()

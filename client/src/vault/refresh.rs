@@ -184,18 +184,19 @@ impl Tx<'_> {
         self.refresh(document, &Scope::Whole)
     }
 
-    /// Takes over settings; other scheduler epochs fold every card again.
+    /// Takes over settings; other scheduler epochs fold every card again, other note types render every card of a note.
     fn take_settings(&mut self, row: SettingsRow) -> VaultResult<()> {
         if row == *self.settings {
             return Ok(());
         }
         let refold = !row.folds_alike(&self.settings);
+        let render = !row.renders_alike(&self.settings);
         self.writer.write(key::SETTINGS.to_vec(), &row);
         if let Some(done) = &mut self.done {
             done.push(Done::settings(&self.settings, &row));
         }
         self.settings = Arc::new(row);
-        if !refold {
+        if !refold && !render {
             return Ok(());
         }
         let rows = self.writer.scan(key::CARDS)?;
@@ -205,7 +206,12 @@ impl Tx<'_> {
                 let card = key::last16(key)
                     .map(CardId::from_bytes)
                     .ok_or_else(|| damaged(key))?;
-                index.refold(card, &row)?;
+                if refold {
+                    index.refold(card, &row)?;
+                }
+                if render {
+                    index.render(card, &row)?;
+                }
             }
             Ok(())
         })

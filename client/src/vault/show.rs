@@ -6,6 +6,7 @@ use domain::{CardId, Day, DeckId, Item};
 
 use super::view::{CardShown, ConflictShown, ItemShown};
 use super::{Vault, VaultResult, lookup};
+use crate::index::row::NoteRow;
 use crate::index::{CardRow, DeckRow, ReadRows, key};
 use crate::limit;
 
@@ -49,8 +50,8 @@ impl Vault {
             id,
             deck: row.deck,
             deck_name,
-            front: row.front.iter().map(|stored| show_item(stored)).collect(),
-            back: row.back.iter().map(|stored| show_item(stored)).collect(),
+            front: show_side(&row.front),
+            back: show_side(&row.back),
             tags,
             box_number: row.state.box_number,
             due_day: row.state.due().as_ref().map(Day::to_string),
@@ -72,14 +73,21 @@ impl Vault {
             conflicts: row
                 .conflicts
                 .iter()
-                .map(|conflict| show_conflict(&conflict.of_card(id), row.deck))
+                .map(|conflict| show_conflict(&conflict.of_card(id), row.deck, row.note.as_ref()))
                 .collect(),
+            note: row.note.as_ref().map(|note| note.id),
+            note_type: row.note.as_ref().map(|note| note.kind.clone()),
+            typed: row.note.as_ref().and_then(|note| note.typed.clone()),
         }
     }
 }
 
 /// A conflict as it is shown.
-pub(crate) fn show_conflict(conflict: &Conflict, deck: DeckId) -> ConflictShown {
+pub(crate) fn show_conflict(
+    conflict: &Conflict,
+    deck: DeckId,
+    note: Option<&NoteRow>,
+) -> ConflictShown {
     let words = |item: &Item| match item {
         Item::Unknown(raw) => raw.clone(),
         item => item.words().unwrap_or_default().to_owned(),
@@ -91,10 +99,24 @@ pub(crate) fn show_conflict(conflict: &Conflict, deck: DeckId) -> ConflictShown 
         place: match conflict.place {
             Place::DeckName(_) => "name".to_owned(),
             Place::DeckDescription(_) => "description".to_owned(),
+            Place::Field { index, .. } => {
+                let name = note.and_then(|note| note.fields.keys().nth(index));
+                format!("field {}", name.map_or("?", String::as_str))
+            }
             Place::Item { side, index, .. } => format!("{} item {}", side.name(), index + 1),
         },
         values: conflict.values.iter().map(words).collect(),
     }
+}
+
+/// A side as it is shown: a text of a note that says nothing is left out.
+fn show_side(stored: &[String]) -> Vec<ItemShown> {
+    let is_empty = |item: &ItemShown| matches!(item, ItemShown::Text { text } if text.is_empty());
+    stored
+        .iter()
+        .map(|stored| show_item(stored))
+        .filter(|item| !is_empty(item))
+        .collect()
 }
 
 /// An item as it is shown.

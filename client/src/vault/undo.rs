@@ -2,7 +2,9 @@
 //! changed since is left as it is: only what still is as the step left it goes back. A turned step is itself a step, so
 //! that redo is the same walk the other way.
 
+use domain::document::settings::SettingsView;
 use domain::document::{deck as deck_document, settings};
+use domain::note::NoteType;
 use domain::schedule::Epoch;
 use domain::{CardId, Day, DeckId, EventId, Item, Kind};
 use serde::Serialize;
@@ -336,6 +338,20 @@ impl Tx<'_> {
             &after.rollover_hour,
             &now.rollover_hour,
         );
+        // What the step made goes, what it changed or took goes back, unless it was changed again since.
+        let named = |view: &SettingsView, name: &str| -> Option<NoteType> {
+            let found = view.note_types.iter().find(|kind| kind.name == name);
+            found.cloned()
+        };
+        let (mut types_back, mut types_gone) = (Vec::new(), Vec::new());
+        for kind in after.note_types.iter().chain(&before.note_types) {
+            let [was, left, is] = [&before, &after, &now].map(|view| named(view, &kind.name));
+            match was {
+                was if was == left || is != left => {}
+                Some(was) => types_back.push(was),
+                None => types_gone.push(kind.name.clone()),
+            }
+        }
         let rules = domain::schedule::Rules::of(before.epochs.iter().copied());
         let mut epochs = Vec::new();
         for added in after
@@ -355,6 +371,12 @@ impl Tx<'_> {
         self.edit_settings(|doc| {
             settings::set_daily_limits(doc, new, reviews)?;
             settings::set_weights(doc, weights.as_ref())?;
+            for kind in &types_gone {
+                settings::remove_note_type(doc, kind)?;
+            }
+            for kind in &types_back {
+                settings::put_note_type(doc, kind)?;
+            }
             if let Some(hour) = hour {
                 settings::set_rollover_hour(doc, hour)?;
             }
@@ -384,6 +406,13 @@ fn back_to(before: &Face, after: &Face, now: &Face) -> (CardPatch, bool) {
     }
     if wanted(before.back != after.back, now.back == after.back) {
         patch.back = Some(side(&before.back));
+    }
+    if wanted(before.fields != after.fields, now.fields == after.fields) {
+        patch.fields = before.fields.clone();
+        // A field that the change added goes back to nothing.
+        for name in after.fields.keys() {
+            patch.fields.entry(name.clone()).or_default();
+        }
     }
     if wanted(
         before.suspended != after.suspended,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{BlobHash, CardId, DeckId, DeviceId, EventId, VaultId};
+use domain::{BlobHash, CardId, DeckId, DeviceId, EventId, NoteId, VaultId};
 use serde::Serialize;
 
 use super::viewed::MediaWish;
@@ -166,6 +166,38 @@ pub struct CardShown {
     pub created_at_ms: i64,
     /// Concurrent texts that wait for a choice.
     pub conflicts: Vec<ConflictShown>,
+    /// The note it is made from, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<NoteId>,
+    /// The name of the note's type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note_type: Option<String>,
+    /// What is to be typed as the answer, where the card asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typed: Option<String>,
+}
+
+/// A note with the cards made from it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NoteShown {
+    /// The note's id.
+    pub id: NoteId,
+    /// The name of its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its fields, in the order of the type.
+    pub fields: Vec<FieldShown>,
+    /// Its cards that are shown, in their order.
+    pub cards: Vec<CardShown>,
+}
+
+/// A field of a note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldShown {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// What a review did.

@@ -165,7 +165,8 @@ impl<'v> Tx<'v> {
     ) -> VaultResult<T> {
         let settings = Arc::clone(&self.settings);
         let rules = settings.rules();
-        let mut indexer = Indexer::new(&mut self.writer, &rules);
+        let types = settings.note_types();
+        let mut indexer = Indexer::new(&mut self.writer, &rules, &types);
         if self.done.is_some() {
             indexer = indexer.noting();
         }

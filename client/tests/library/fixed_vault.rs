@@ -111,6 +111,7 @@ fn decks_and_cards() -> Vec<Vec<DocChange>> {
                         back: vec![Item::text("back")],
                         tags: Default::default(),
                         created_at: UnixMs(made.0 + i64::from(*number)),
+                        note: None,
                     };
                     cards::add(tx, &new, by)
                 })

@@ -15,6 +15,7 @@ mod convergence;
 
 mod fixed_vault;
 mod model;
+mod notes;
 mod options;
 mod relay;
 mod reviews;

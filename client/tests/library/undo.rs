@@ -1,8 +1,9 @@
 //! Undo and redo: every step of a person, any depth, after a restart and after a sync; what another device changed since stays.
 
 use client::{
-    Answer, BulkEdit, CardEdit, OptionsChange, Query, Replace, SideEdit, Vault, VaultError,
+    Answer, BulkEdit, CardEdit, NewNote, OptionsChange, Query, Replace, SideEdit, Vault, VaultError,
 };
+use domain::note::{NoteType, Template};
 use domain::schedule::Scheduler;
 use domain::{CardId, DeckId, Grade};
 use proptest::prelude::*;
@@ -61,6 +62,10 @@ enum Act {
     RenameDeck(String),
     RemoveDeck,
     Options(u8),
+    AddNote(bool),
+    EditNote(usize, String),
+    RemoveNote(usize),
+    NoteType(bool),
 }
 
 fn any_act() -> impl Strategy<Value = Act> {
@@ -82,6 +87,11 @@ fn any_act() -> impl Strategy<Value = Act> {
         1 => text.prop_map(Act::RenameDeck),
         1 => Just(Act::RemoveDeck),
         1 => (0..3_u8).prop_map(Act::Options),
+        2 => any::<bool>().prop_map(Act::AddNote),
+        3 => (0..6_usize, "[a-c]|\\{\\{c1::a\\}\\}( \\{\\{c2::b\\}\\})?")
+            .prop_map(|(n, text)| Act::EditNote(n, text)),
+        1 => (0..6_usize).prop_map(Act::RemoveNote),
+        1 => any::<bool>().prop_map(Act::NoteType),
     ]
 }
 
@@ -175,6 +185,35 @@ impl World {
                 .map(drop),
             Act::RenameDeck(name) => vault.deck_rename(self.decks[0], name),
             Act::RemoveDeck => vault.deck_remove(self.decks[1]),
+            Act::AddNote(cloze) => {
+                let (kind, fields) = if *cloze {
+                    ("cloze", [("Text", "{{c1::a}} {{c3::b}}"), ("Extra", "c")])
+                } else {
+                    ("own", [("A", "a"), ("B", "b")])
+                };
+                let added = vault.note_add(&NewNote {
+                    deck: self.decks[0],
+                    kind: kind.to_owned(),
+                    fields: fields
+                        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                        .into(),
+                    tags: Vec::new(),
+                });
+                added.and_then(|note| {
+                    let cards = vault.note(note)?.cards;
+                    self.cards.extend(cards.iter().map(|card| card.id));
+                    Ok(())
+                })
+            }
+            Act::EditNote(n, text) => vault.note_find(&card(n).to_string()).and_then(|note| {
+                let first = vault.note(note)?.fields[0].name.clone();
+                vault.note_edit(note, &[(first, text.clone())].into())
+            }),
+            Act::RemoveNote(n) => vault
+                .note_find(&card(n).to_string())
+                .and_then(|note| vault.note_remove(note))
+                .map(drop),
+            Act::NoteType(two_ways) => vault.note_type_put(&own_type(*two_ways)),
             Act::Options(which) => {
                 let change = OptionsChange {
                     scheduler: Some([Scheduler::default(), Scheduler::Sm2][usize::from(which % 2)]),
@@ -197,8 +236,28 @@ impl World {
     }
 }
 
+/// A type of notes with one card, or with one more the other way round.
+fn own_type(two_ways: bool) -> NoteType {
+    let template = |front: &str, back: &str| Template {
+        name: front.to_owned(),
+        front: front.to_owned(),
+        back: back.to_owned(),
+    };
+    let mut templates = vec![template("{{A}}", "{{B}}")];
+    if two_ways {
+        templates.push(template("{{B}}?", "{{A}}"));
+    }
+    NoteType {
+        name: "own".to_owned(),
+        fields: vec!["A".to_owned(), "B".to_owned()],
+        templates,
+        cloze: false,
+    }
+}
+
 fn world(vault: Vault) -> World {
     let mut vault = vault;
+    vault.note_type_put(&own_type(false)).unwrap();
     let decks = [
         vault.deck_add("one").unwrap(),
         vault.deck_add("two").unwrap(),

@@ -8,14 +8,18 @@ use crate::document::Source;
 use crate::document::alive;
 use crate::document::conflict::{Conflict, Place, Side};
 use crate::document::node::{Fields, Node, distinct_texts, maps_of};
-use crate::id::{CardId, DeckId, TagId};
+use crate::id::{CardId, DeckId, NoteId, TagId};
 use crate::item::Item;
+use crate::note::{FieldTexts, NoteTypes};
 use crate::time::UnixMs;
 
 mod edit;
+mod note;
+
+pub use note::{NewNote, NoteView, add_note, note_of, set_note_fields};
 
 pub use edit::{
-    ItemPlace, NewCard, add, append_item, create, insert_item, move_to, remove, remove_item,
+    ItemPlace, NewCard, add, append_item, create, holds, insert_item, move_to, remove, remove_item,
     remove_media, replace_item, resolve, restore, set_flag, set_side_items, set_side_text,
     set_suspended, tag, touch, untag,
 };
@@ -50,6 +54,25 @@ pub struct CardView {
     pub visible: bool,
     /// Texts that devices changed apart.
     pub conflicts: Vec<Conflict>,
+    /// The note it is made from; its texts come before the items that stand on the card itself.
+    pub note: Option<CardNote>,
+}
+
+/// What ties a card to its note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardNote {
+    /// The note.
+    pub id: NoteId,
+    /// Which of the note's cards this is, see [`crate::note::NoteType::ordinals`].
+    pub ordinal: u16,
+    /// The name of the note's type.
+    pub kind: String,
+    /// The note's fields.
+    pub fields: FieldTexts,
+    /// Whether the card itself is not deleted; it shows only while its note gives it, too.
+    pub alive: bool,
+    /// What is to be typed, when the card asks for that.
+    pub typed: Option<String>,
 }
 
 impl CardView {
@@ -59,6 +82,33 @@ impl CardView {
             Side::Front => &self.front,
             Side::Back => &self.back,
         }
+    }
+
+    /// The card with what its note says before its own items; a card without a note as it is. A card that its note does not
+    /// give any more is not shown.
+    pub fn rendered(mut self, types: &NoteTypes) -> Self {
+        let Some(note) = &mut self.note else {
+            return self;
+        };
+        let rendered = types.render(&note.kind, &note.fields, note.ordinal);
+        self.visible = note.alive && rendered.is_some();
+        let rendered = rendered.unwrap_or_default();
+        note.typed = rendered.typed;
+        self.front.insert(0, Item::text(rendered.front));
+        self.back.insert(0, Item::text(rendered.back));
+        self
+    }
+
+    /// The card as its document has it, without what [`CardView::rendered`] put there.
+    pub fn unrendered(mut self) -> Self {
+        if let Some(note) = &mut self.note {
+            note.typed = None;
+            self.visible = note.alive;
+            for side in [&mut self.front, &mut self.back] {
+                side.drain(..side.len().min(1));
+            }
+        }
+        self
     }
 
     /// Every item, front first.
@@ -154,6 +204,11 @@ fn read_maps<D: Source>(doc: &D, id: CardId, page_deck: DeckId, maps: &[ObjId]) 
         elements.iter().map(|nodes| item(nodes)).collect()
     };
     let (front, back) = (side(Side::Front), side(Side::Back));
+    let visible = alive::is_alive(doc, &fields);
+    let note = note::of_card(doc, &fields, visible);
+    if let Some(note) = &note {
+        conflicts.extend(note::conflicts(doc, note.id, id));
+    }
     CardView {
         id,
         deck: fields
@@ -169,8 +224,9 @@ fn read_maps<D: Source>(doc: &D, id: CardId, page_deck: DeckId, maps: &[ObjId]) 
             .int(FLAG)
             .and_then(|flag| u8::try_from(flag).ok())
             .unwrap_or(0),
-        visible: alive::is_alive(doc, &fields),
+        visible,
         conflicts,
+        note,
     }
 }
 

@@ -46,13 +46,20 @@ pub enum Place {
         /// Its place in the side.
         index: usize,
     },
+    /// One field of the note that a card is made from.
+    Field {
+        /// The card.
+        card: CardId,
+        /// Its place among the fields in the order of their names, from 0.
+        index: usize,
+    },
 }
 
 impl Place {
     /// The card, if it is a card's text.
     pub const fn card(self) -> Option<CardId> {
         match self {
-            Self::Item { card, .. } => Some(card),
+            Self::Item { card, .. } | Self::Field { card, .. } => Some(card),
             Self::DeckName(_) | Self::DeckDescription(_) => None,
         }
     }
@@ -66,6 +73,7 @@ impl fmt::Display for Place {
             Self::Item { card, side, index } => {
                 write!(f, "card {card} {} item {}", side.name(), index + 1)
             }
+            Self::Field { card, index } => write!(f, "card {card} field {}", index + 1),
         }
     }
 }

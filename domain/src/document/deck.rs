@@ -245,7 +245,7 @@ pub fn resolve<T: Transactable>(
     let key = match place {
         Place::DeckName(_) => NAME,
         Place::DeckDescription(_) => DESCRIPTION,
-        Place::Item { .. } => return Err(EditError::NoSuchConflict),
+        Place::Item { .. } | Place::Field { .. } => return Err(EditError::NoSuchConflict),
     };
     let text = keep.as_text().ok_or(EditError::NoSuchConflict)?;
     if key == NAME {

@@ -8,6 +8,7 @@ use automerge::ROOT;
 use crate::document::Source;
 use crate::document::node::{Fields, Node, distinct_texts, maps_of};
 use crate::id::{DeviceId, TagId};
+use crate::note::NoteType;
 use crate::schedule::{Epoch, Weights};
 
 mod edit;
@@ -16,8 +17,8 @@ mod genesis;
 mod weights;
 
 pub use edit::{
-    absorb, add_epoch, put_tag, remove_tag, set_daily_limits, set_device_name, set_rollover_hour,
-    set_weights,
+    absorb, add_epoch, put_note_type, put_tag, remove_note_type, remove_tag, set_daily_limits,
+    set_device_name, set_rollover_hour, set_weights,
 };
 pub use epoch::{from_json as epoch_from_json, to_json as epoch_to_json};
 pub use genesis::genesis;
@@ -30,6 +31,8 @@ const ROLLOVER_HOUR: &str = "rollover_hour";
 const NEW_PER_DAY: &str = "new_per_day";
 const REVIEWS_PER_DAY: &str = "reviews_per_day";
 const FSRS_WEIGHTS: &str = "fsrs_weights";
+/// Before the name of a note type: one scalar at the root each.
+const NOTE_TYPE: &str = "note_type:";
 const NAME: &str = "name";
 const COLOR: &str = "color";
 
@@ -59,6 +62,8 @@ pub struct SettingsView {
     pub new_per_day: Option<u32>,
     /// Reviews a day and deck, when not the default.
     pub reviews_per_day: Option<u32>,
+    /// Note types, the built-in ones aside. Of one that two devices changed apart, the second version has another name.
+    pub note_types: Vec<NoteType>,
     /// Entries that could not be read.
     pub skipped: u32,
 }
@@ -104,8 +109,38 @@ pub fn read<D: Source>(doc: &D) -> SettingsView {
         skipped += broken.len();
     }
     view.epochs.sort_unstable();
+    for (key, nodes) in root.entries() {
+        let Some(name) = key.strip_prefix(NOTE_TYPE) else {
+            continue;
+        };
+        let versions = distinct_texts(nodes).into_iter().enumerate();
+        for (number, kind) in versions.map(|(number, json)| (number, note_type_from_json(json))) {
+            match kind {
+                Some(kind) if number == 0 => view.note_types.push(NoteType {
+                    name: name.to_owned(),
+                    ..kind
+                }),
+                Some(kind) => view.note_types.push(NoteType {
+                    name: format!("{name} (version {})", number + 1),
+                    ..kind
+                }),
+                None => skipped += 1,
+            }
+        }
+    }
     view.skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
     view
+}
+
+/// A note type as it is stored.
+pub fn note_type_to_json(kind: &NoteType) -> String {
+    serde_json::to_string(kind).unwrap_or_default()
+}
+
+/// The note type that is stored so; none when it cannot be used.
+pub fn note_type_from_json(json: &str) -> Option<NoteType> {
+    let kind: NoteType = serde_json::from_str(json).ok()?;
+    kind.check().is_ok().then_some(kind)
 }
 
 fn read_tag<D: Source>(doc: &D, nodes: &[Node]) -> Option<TagView> {

@@ -53,6 +53,8 @@ pub enum Term {
     Has(Media),
     /// Its id begins with one of these.
     CardId(Vec<IdPrefix>),
+    /// The note's id begins so.
+    NoteId(Vec<IdPrefix>),
 }
 
 /// A text in which some places are open.

@@ -2,7 +2,7 @@
 //! more arm in `matcher`.
 
 use crate::event::{Event, Grade, Kind};
-use crate::id::{CardId, DeckId, TagId};
+use crate::id::{CardId, DeckId, NoteId, TagId};
 use crate::time::{Day, UnixMs};
 
 use super::CardText;
@@ -29,6 +29,8 @@ pub struct CardFacts {
     pub id: CardId,
     /// Its deck.
     pub deck: DeckId,
+    /// The note it is made from.
+    pub note: Option<NoteId>,
     /// When it was made.
     pub created: UnixMs,
     /// When it is due; nothing for a new one and a retired one.

@@ -58,6 +58,7 @@ enum Test {
     IntroducedFrom(Day),
     Has(Media),
     CardIds(Vec<IdPrefix>),
+    NoteIds(Vec<IdPrefix>),
 }
 
 impl Matcher {
@@ -164,6 +165,7 @@ impl Test {
             Term::Introduced(days) => Self::IntroducedFrom(first_day(asked.today, *days)),
             Term::Has(media) => Self::Has(*media),
             Term::CardId(ids) => Self::CardIds(ids.clone()),
+            Term::NoteId(ids) => Self::NoteIds(ids.clone()),
         })
     }
 
@@ -204,6 +206,9 @@ impl Test {
                 .is_some_and(|first| first.day >= *from),
             Self::Has(media) => card.text().has(*media),
             Self::CardIds(ids) => ids.iter().any(|id| id.begins(facts.id.as_bytes())),
+            Self::NoteIds(ids) => facts
+                .note
+                .is_some_and(|note| ids.iter().any(|id| id.begins(note.as_bytes()))),
         }
     }
 }

@@ -144,6 +144,7 @@ fn term_holds(term: &Term, card: &NaiveCard, today: Day, today_from: UnixMs) -> 
         Term::Has(Media::Image) => card.image,
         Term::Has(Media::Audio) => card.audio,
         Term::CardId(ids) => begins(ids, facts.id.to_string()),
+        Term::NoteId(ids) => facts.note.is_some_and(|note| begins(ids, note.to_string())),
     }
 }
 

@@ -78,6 +78,7 @@ impl Display for Term {
             Self::Introduced(days) => write!(out, "introduced:{days}"),
             Self::Has(media) => write!(out, "has:{}", name_of(&MEDIA, media)),
             Self::CardId(ids) => write_ids(out, "cid:", ids),
+            Self::NoteId(ids) => write_ids(out, "nid:", ids),
         }
     }
 }

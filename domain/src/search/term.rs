@@ -8,7 +8,7 @@ use crate::event::Grade;
 use crate::limit;
 
 /// Words that may stand before a colon.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "deck",
     "tag",
     "is",
@@ -25,13 +25,14 @@ const FIELDS: [&str; 16] = [
     "w",
     "re",
     "cid",
+    "nid",
 ];
 
 /// The same that are read here and not named among the others: ids of decks are seldom typed.
 const DECK_ID: &str = "did";
 
 /// Terms of Anki for which nothing is kept here.
-const NOT_KEPT: [(&str, &str); 4] = [
+const NOT_KEPT: [(&str, &str); 5] = [
     (
         "edited",
         "the day of an edit is not kept; use added:N or rated:N",
@@ -42,11 +43,15 @@ const NOT_KEPT: [(&str, &str); 4] = [
     ),
     (
         "dupe",
-        "cards have no note types to compare; search for the text in quotes",
+        "`card duplicates` lists cards that ask the same; search for the text in quotes",
     ),
     (
         "mid",
-        "cards have no note types with ids; use deck:NAME or tag:NAME",
+        "note types have names and no ids; use nid:ID for the cards of one note",
+    ),
+    (
+        "note",
+        "note types are not searched for; use nid:ID for the cards of one note",
     ),
 ];
 
@@ -140,6 +145,7 @@ fn with_field(name: &str, value: &str) -> Result<Term, QueryError> {
         "w" => named("w", value).map(Term::Word),
         "re" => regex(value),
         "cid" => ids("cid", value).map(Term::CardId),
+        "nid" => ids("nid", value).map(Term::NoteId),
         DECK_ID => ids(DECK_ID, value).map(Term::DeckId),
         _ => Err(unknown(name, &known)),
     }

@@ -41,6 +41,7 @@ fn spelling_is_read_and_written_in_one_way() {
             "rated:7:1 added:3 introduced:1",
         ),
         ("cid:0190-AB,dead", "cid:0190ab,dead"),
+        ("nid:0190-AB", "nid:0190ab"),
         ("re:^a\\.b$", "\"re:^a\\.b$\""),
         (
             "nc:uber w:dog front: back:a",
@@ -258,6 +259,7 @@ fn plain_card() -> NaiveCard {
         facts: CardFacts {
             id: CardId::from_bytes([0xab; 16]),
             deck: deck_id("Geo::Rivers"),
+            note: None,
             created: UnixMs(TODAY_FROM.0 - 1),
             due: Some(Day(TODAY.0 - 2)),
             last_day: Some(Day(TODAY.0 - 6)),
@@ -532,6 +534,7 @@ fn any_card() -> impl Strategy<Value = NaiveCard> {
                 facts: CardFacts {
                     id: CardId::from_bytes([0xab; 16]),
                     deck: deck_id(deck),
+                    note: None,
                     created: UnixMs(TODAY_FROM.0 + made * 43_200_000),
                     due: due.map(|day| Day(TODAY.0 + day)),
                     last_day: last.map(|day| Day(TODAY.0 + day)),

@@ -25,6 +25,7 @@ fn view() -> CardView {
         flag: 0,
         visible: true,
         conflicts: Vec::new(),
+        note: None,
     }
 }
 

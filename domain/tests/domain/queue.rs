@@ -129,7 +129,7 @@ fn what_counts_towards_the_limits() {
 #[test]
 fn siblings_are_kept_apart() {
     let note = |n, group| Candidate {
-        note: Some([group; 16]),
+        note: Some(domain::NoteId::from_bytes([group; 16])),
         ..candidate(n, 1, Some(100 - i32::from(n)))
     };
     let cards = vec![note(9, 1), note(8, 1), note(7, 1), note(6, 2), note(5, 3)];

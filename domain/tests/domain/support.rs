@@ -55,6 +55,7 @@ pub fn new_card(n: u8, front: &str, back: &str) -> NewCard {
         back: vec![Item::text(back)],
         tags: Default::default(),
         created_at: UnixMs(1_700_000_000_000 + i64::from(n)),
+        note: None,
     }
 }
 

@@ -312,6 +312,7 @@ fn new_card(n: u32) -> cards::NewCard {
         ],
         tags: BTreeSet::from([TagId::from_bytes([8; 16])]),
         created_at: at(n),
+        note: None,
     }
 }
 

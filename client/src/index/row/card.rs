@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::digest::card_digest_of;
-use domain::document::cards::CardView;
+use domain::document::cards::{CardNote, CardView};
+use domain::document::conflict::Side;
+use domain::note::{FieldTexts, NoteTypes};
 use domain::schedule::Memory;
-use domain::{BlobHash, CardId, CardState, Day, DeckId, DocId, Event, Item, TagId, UnixMs};
+use domain::{BlobHash, CardId, CardState, Day, DeckId, DocId, Event, Item, NoteId, TagId, UnixMs};
 use minicbor::{Decode, Encode};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{ConflictRow, ReferenceRow};
 use crate::index::field::{id16, ids16};
@@ -46,6 +49,27 @@ pub(crate) struct CardRow {
     /// What the card adds to the sum of its deck; zeros when it is not shown.
     #[cbor(n(12), with = "minicbor::bytes")]
     pub(crate) digest: [u8; 32],
+    /// The note it is made from. The first item of each side is then what the note says.
+    #[n(13)]
+    pub(crate) note: Option<NoteRow>,
+}
+
+/// What ties a card to its note.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct NoteRow {
+    #[cbor(n(0), with = "id16")]
+    pub(crate) id: NoteId,
+    #[n(1)]
+    pub(crate) ordinal: u16,
+    #[n(2)]
+    pub(crate) kind: String,
+    #[n(3)]
+    pub(crate) fields: FieldTexts,
+    /// Whether the card itself is not removed.
+    #[n(4)]
+    pub(crate) alive: bool,
+    #[n(5)]
+    pub(crate) typed: Option<String>,
 }
 
 /// `CardState` as a row.
@@ -107,6 +131,12 @@ impl Content {
         let row = CardRow::of_content(&view, page);
         Self { view, row }
     }
+
+    /// The card with what its note says; none when it has no note.
+    pub(crate) fn rendered(&self, types: &NoteTypes) -> Option<Self> {
+        self.view.note.as_ref()?;
+        Some(Self::new(self.view.clone().rendered(types), self.row.page))
+    }
 }
 
 impl CardRow {
@@ -132,6 +162,17 @@ impl CardRow {
             .unwrap_or_default()
     }
 
+    /// What the card asks, in short: the same for cards that differ in case, spaces and the way accents are encoded only.
+    /// None of a card that is not shown.
+    pub(crate) fn question(&self) -> Option<[u8; 8]> {
+        let items: Vec<Item> = self
+            .front
+            .iter()
+            .map(|stored| Item::parse(stored))
+            .collect();
+        self.visible.then(|| question(&items))
+    }
+
     /// All items, front first.
     pub(crate) fn items(&self) -> impl Iterator<Item = Item> + '_ {
         self.front
@@ -144,6 +185,27 @@ impl CardRow {
     pub(crate) fn blobs(&self) -> BTreeMap<BlobHash, ReferenceRow> {
         ReferenceRow::all(&self.items().collect::<Vec<_>>())
     }
+}
+
+/// What items ask, in short, see [`CardRow::question`].
+pub(crate) fn question(items: &[Item]) -> [u8; 8] {
+    let mut asked = String::new();
+    for item in items {
+        match item.blob() {
+            Some((blob, _)) => asked.push_str(&blob.to_string()),
+            None => asked.push_str(item.words().unwrap_or_default()),
+        }
+        asked.push(' ');
+    }
+    // As names of tags are compared.
+    let lower = asked.nfc().collect::<String>().to_lowercase();
+    let words: Vec<String> = lower
+        .split_whitespace()
+        .map(|word| word.nfc().collect())
+        .collect();
+    let hash = blake3::hash(words.join(" ").as_bytes());
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+    [a, b, c, d, e, f, g, h]
 }
 
 impl ReferenceRow {
@@ -181,6 +243,7 @@ impl CardRow {
             state: StateRow::from(state),
             events: 0,
             digest: [0; 32],
+            note: view.note.as_ref().map(NoteRow::from),
         };
         row.with_events(view, &BTreeSet::new(), state)
     }
@@ -228,7 +291,23 @@ impl CardRow {
                 .iter()
                 .map(|conflict| conflict.of_card(id))
                 .collect(),
+            note: self.note.as_ref().map(CardNote::from),
         }
+    }
+
+    /// The items that stand on the card itself, without what its note says.
+    pub(crate) fn own_items(&self, side: Side) -> &[String] {
+        let items = match side {
+            Side::Front => &self.front,
+            Side::Back => &self.back,
+        };
+        let from_note = usize::from(self.note.is_some());
+        items.get(from_note..).unwrap_or_default()
+    }
+
+    /// Whether the card itself is not removed, whatever its note gives.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.note.as_ref().map_or(self.visible, |note| note.alive)
     }
 
     /// Whether another row says the same of the card's document; state and digest aside.
@@ -240,6 +319,32 @@ impl CardRow {
             ..row.clone()
         };
         bare(self) == bare(other)
+    }
+}
+
+impl From<&CardNote> for NoteRow {
+    fn from(note: &CardNote) -> Self {
+        Self {
+            id: note.id,
+            ordinal: note.ordinal,
+            kind: note.kind.clone(),
+            fields: note.fields.clone(),
+            alive: note.alive,
+            typed: note.typed.clone(),
+        }
+    }
+}
+
+impl From<&NoteRow> for CardNote {
+    fn from(row: &NoteRow) -> Self {
+        Self {
+            id: row.id,
+            ordinal: row.ordinal,
+            kind: row.kind.clone(),
+            fields: row.fields.clone(),
+            alive: row.alive,
+            typed: row.typed.clone(),
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum ConflictText {
     Front,
     #[n(3)]
     Back,
+    #[n(4)]
+    Field,
 }
 
 impl From<&Conflict> for ConflictRow {
@@ -46,6 +48,7 @@ impl From<&Conflict> for ConflictRow {
                 index,
                 ..
             } => (ConflictText::Back, index),
+            Place::Field { index, .. } => (ConflictText::Field, index),
         };
         Self {
             text,
@@ -58,16 +61,13 @@ impl From<&Conflict> for ConflictRow {
 impl ConflictRow {
     /// The conflict of a card.
     pub(crate) fn of_card(&self, card: CardId) -> Conflict {
-        let side = if self.text == ConflictText::Back {
-            Side::Back
-        } else {
-            Side::Front
+        let index = usize::try_from(self.index).unwrap_or(usize::MAX);
+        let side = match self.text {
+            ConflictText::Field => return self.at(Place::Field { card, index }),
+            ConflictText::Back => Side::Back,
+            _ => Side::Front,
         };
-        self.at(Place::Item {
-            card,
-            side,
-            index: usize::try_from(self.index).unwrap_or(usize::MAX),
-        })
+        self.at(Place::Item { card, side, index })
     }
 
     /// The conflict of a deck.

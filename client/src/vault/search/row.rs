@@ -54,6 +54,7 @@ pub(super) fn facts(card: CardId, row: &CardRow) -> CardFacts {
     CardFacts {
         id: card,
         deck: row.deck,
+        note: row.note.as_ref().map(|note| note.id),
         created: UnixMs(row.created_ms),
         due: row.state.due(),
         last_day: row.state.last_day.map(Day),

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use automerge::{ObjId, ObjType, ROOT, ScalarValue, hydrate, transaction::Transactable};
 
-use super::{CARDS, CREATED_AT, DECK, FLAG, SUSPENDED, TAGS, count, find, item, roots, side_list};
+use super::{
+    CARDS, CREATED_AT, DECK, FLAG, SUSPENDED, TAGS, count, find, item, note, roots, side_list,
+};
 use crate::document::Source;
 use crate::document::conflict::{Place, Side};
 use crate::document::node::{Fields, Node, distinct_texts};
 use crate::document::{DocKind, EditError, alive, begin};
-use crate::id::{BlobHash, CardId, DeckId, DeviceId, TagId};
+use crate::id::{BlobHash, CardId, DeckId, DeviceId, NoteId, TagId};
 use crate::item::{Item, TextItem};
 use crate::limit;
 use crate::time::UnixMs;
@@ -28,6 +30,8 @@ pub struct NewCard {
     pub tags: BTreeSet<TagId>,
     /// When it was made.
     pub created_at: UnixMs,
+    /// The note it is made from, which the page holds already, and which of its cards it is.
+    pub note: Option<(NoteId, u16)>,
 }
 
 /// The place of an item.
@@ -49,6 +53,11 @@ pub fn create<T: Transactable>(tx: &mut T, deck: DeckId) -> Result<(), EditError
     Ok(())
 }
 
+/// Whether the page holds the card, deleted or not.
+pub fn holds<D: Source>(doc: &D, card: CardId) -> bool {
+    !find(doc, card).is_empty()
+}
+
 /// Adds a card.
 pub fn add<T: Transactable>(tx: &mut T, card: &NewCard, device: DeviceId) -> Result<(), EditError> {
     check_new(card)?;
@@ -59,7 +68,11 @@ pub fn add<T: Transactable>(tx: &mut T, card: &NewCard, device: DeviceId) -> Res
     if !find(tx, card.id).is_empty() {
         return Err(EditError::CardExists(card.id));
     }
-    if count(tx) >= limit::PAGE_CARDS_MAX {
+    let max = match card.note {
+        Some(_) => limit::PAGE_CARDS_WITH_NOTES_MAX,
+        None => limit::PAGE_CARDS_MAX,
+    };
+    if count(tx) >= max {
         return Err(EditError::PageFull);
     }
     // As one value: an import of ten thousand cards takes half the time of one put a field. Automerge orders the fields by name.
@@ -69,6 +82,10 @@ pub fn add<T: Transactable>(tx: &mut T, card: &NewCard, device: DeviceId) -> Res
         fields.insert(side.name().to_owned(), field(stored.into()));
     }
     fields.insert(CREATED_AT.to_owned(), field(scalar(card.created_at.0)));
+    if let Some((note, ordinal)) = card.note {
+        fields.insert(note::NOTE.to_owned(), field(scalar(note.to_string())));
+        fields.insert(note::TEMPLATE.to_owned(), field(scalar(i64::from(ordinal))));
+    }
     if !card.tags.is_empty() {
         let mut tags = hydrate::Map::default();
         tags.extend(
@@ -85,11 +102,11 @@ pub fn add<T: Transactable>(tx: &mut T, card: &NewCard, device: DeviceId) -> Res
     Ok(())
 }
 
-fn scalar(value: impl Into<ScalarValue>) -> hydrate::Value {
+pub(super) fn scalar(value: impl Into<ScalarValue>) -> hydrate::Value {
     hydrate::Value::Scalar(value.into())
 }
 
-fn field(value: hydrate::Value) -> hydrate::MapValue {
+pub(super) fn field(value: hydrate::Value) -> hydrate::MapValue {
     hydrate::MapValue {
         value,
         conflict: false,
@@ -397,11 +414,17 @@ pub fn resolve<T: Transactable>(
     keep: &Item,
     device: DeviceId,
 ) -> Result<(), EditError> {
-    let Place::Item { card, side, index } = place else {
-        return Err(EditError::NoSuchConflict);
-    };
+    let card = place.card().ok_or(EditError::NoSuchConflict)?;
     keep.check()?;
     let maps = existing(tx, card)?;
+    let (side, index) = match place {
+        Place::Item { side, index, .. } => (side, index),
+        Place::Field { index, .. } => {
+            note::resolve_field(tx, &maps, index, keep)?;
+            return alive::touch(tx, &maps, device);
+        }
+        Place::DeckName(_) | Place::DeckDescription(_) => return Err(EditError::NoSuchConflict),
+    };
     let list = side_list(tx, &Fields::read(tx, &maps), side).ok_or(EditError::NoSuchConflict)?;
     let elements = tx.elements(&list);
     let nodes = elements.get(index).ok_or(EditError::NoSuchConflict)?;

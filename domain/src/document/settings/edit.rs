@@ -3,12 +3,14 @@
 use automerge::{ObjType, ROOT, transaction::Transactable};
 
 use super::{
-    COLOR, DEVICES, EPOCHS, FSRS_WEIGHTS, NAME, NEW_PER_DAY, REVIEWS_PER_DAY, ROLLOVER_HOUR,
-    SettingsView, TAGS, epoch, weights,
+    COLOR, DEVICES, EPOCHS, FSRS_WEIGHTS, NAME, NEW_PER_DAY, NOTE_TYPE, REVIEWS_PER_DAY,
+    ROLLOVER_HOUR, SettingsView, TAGS, epoch, note_type_to_json, weights,
 };
 use crate::document::node::{Fields, maps_of};
 use crate::document::{EditError, check_name};
 use crate::id::{DeviceId, TagId};
+use crate::limit;
+use crate::note::NoteType;
 use crate::schedule::{Epoch, Weights};
 
 /// Names a tag; the id follows from the name. The spelling of the first to name it stays.
@@ -126,6 +128,38 @@ pub fn set_weights<T: Transactable>(tx: &mut T, new: Option<&Weights>) -> Result
     Ok(())
 }
 
+/// Sets what a note type of this name is.
+pub fn put_note_type<T: Transactable>(tx: &mut T, kind: &NoteType) -> Result<(), EditError> {
+    check_name(&kind.name)?;
+    let key = format!("{NOTE_TYPE}{}", kind.name);
+    let json = note_type_to_json(kind);
+    let root = Fields::read(tx, &[ROOT]);
+    let held = root.keys().filter(|key| key.starts_with(NOTE_TYPE)).count();
+    if kind.check().is_err()
+        || key.len() > limit::KEY_BYTES_MAX
+        || json.len() > limit::NOTE_TYPE_BYTES_MAX
+    {
+        return Err(EditError::Setting("note type"));
+    }
+    if root.texts(&key) == [json.as_str()] {
+        return Ok(());
+    }
+    if root.nodes(&key).is_empty() && held >= limit::NOTE_TYPES_MAX {
+        return Err(EditError::Setting("number of note types"));
+    }
+    tx.put(ROOT, key, json)?;
+    Ok(())
+}
+
+/// Forgets a note type. Notes of it show their fields as they are until a type of that name is there again.
+pub fn remove_note_type<T: Transactable>(tx: &mut T, name: &str) -> Result<(), EditError> {
+    let key = format!("{NOTE_TYPE}{name}");
+    if tx.get(ROOT, key.as_str())?.is_some() {
+        tx.delete(ROOT, key)?;
+    }
+    Ok(())
+}
+
 /// Sets the daily figures of all decks without their own; nothing for the built-in ones.
 pub fn set_daily_limits<T: Transactable>(
     tx: &mut T,
@@ -169,6 +203,22 @@ pub fn absorb<T: Transactable>(tx: &mut T, other: &SettingsView) -> Result<(), E
     }
     if own.weights.is_none() {
         set_weights(tx, other.weights.as_ref())?;
+    }
+    for kind in &other.note_types {
+        // Of two types of one name the account's holds; the other one is kept beside it.
+        let held = own.note_types.iter().find(|held| held.name == kind.name);
+        let name = match held {
+            Some(held) if held == kind => continue,
+            Some(_) => format!("{} (version 2)", kind.name),
+            None => kind.name.clone(),
+        };
+        put_note_type(
+            tx,
+            &NoteType {
+                name,
+                ..kind.clone()
+            },
+        )?;
     }
     put_figure(tx, NEW_PER_DAY, own.new_per_day.or(other.new_per_day))?;
     put_figure(
