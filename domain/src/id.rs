@@ -238,10 +238,16 @@ impl DocId {
 }
 
 impl CardId {
-    /// The card of a note with this number: the same on every device that makes it.
+    /// The card of a note with this number: the same on every device that makes it. It sorts by the time of the note, then by
+    /// its number.
     pub fn of_note(note: NoteId, ordinal: u16) -> Self {
         let name = format!("card/{ordinal}");
-        Self(Uuid::new_v5(&Uuid::from_bytes(note.0), name.as_bytes()).into_bytes())
+        let derived = Uuid::new_v5(&Uuid::from_bytes(note.0), name.as_bytes()).into_bytes();
+        let [_, _, _, _, _, _, _, _, a, b, c, d, e, f, g, h] = derived;
+        let [a0, a1, a2, a3, a4, a5, ..] = note.0;
+        let unix_ms = u64::from_be_bytes([0, 0, a0, a1, a2, a3, a4, a5]);
+        let [high, low] = ordinal.to_be_bytes();
+        Self::v7(unix_ms, [high, low, a, b, c, d, e, f, g, h])
     }
 }
 
@@ -330,7 +336,7 @@ mod tests {
                 "60f05a8c-a54e-520e-b5e0-95a7f3e743ab",
                 "41a06de7-59f6-5ead-aae8-fb2654070549",
                 "ce60492e-e9a8-50ae-b272-e8bfde9e151b",
-                "2bba2a48-2ef0-522b-96ca-df194726aee7",
+                "03030303-0303-7001-96ca-df194726aee7",
             ]
         );
     }

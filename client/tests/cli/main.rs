@@ -19,6 +19,7 @@ mod lock;
 mod manual;
 mod media;
 mod media_files;
+mod note;
 mod options;
 mod review;
 mod search;

@@ -53,7 +53,7 @@ fn a_mistyped_search_names_what_was_meant() {
     let cases = [
         (
             "dekc:Geo",
-            "`dekc:` is not known (did you mean `deck:`?); use deck: tag: is: flag: box: prop: added: rated: introduced: has: front: back: nc: w: re: cid:, or write dekc\\: to search for the text",
+            "`dekc:` is not known (did you mean `deck:`?); use deck: tag: is: flag: box: prop: added: rated: introduced: has: front: back: nc: w: re: cid: nid:, or write dekc\\: to search for the text",
         ),
         (
             "is:suspnded",
