@@ -285,11 +285,13 @@ fn replaced(side: &[String], replace: &Replace) -> Option<Vec<Item>> {
     (after != items).then_some(after)
 }
 
+/// A card's patch, and its note.
+type Patched<'p> = (&'p (CardId, CardPatch), Option<NoteId>);
+
 impl Tx<'_> {
     /// Changes cards, those of one page in one change; answers how many there were.
     pub(crate) fn patch_cards(&mut self, patches: &[(CardId, CardPatch)]) -> VaultResult<u64> {
-        let mut by_page: BTreeMap<DocId, Vec<(&(CardId, CardPatch), Option<NoteId>)>> =
-            BTreeMap::new();
+        let mut by_page: BTreeMap<DocId, Vec<Patched<'_>>> = BTreeMap::new();
         let mut decks = BTreeSet::new();
         let mut scopes: BTreeMap<DocId, Scope> = BTreeMap::new();
         for patch in patches {

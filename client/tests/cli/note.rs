@@ -67,7 +67,7 @@ fn types_of_ones_own_are_read_from_a_file_or_a_pipe() {
         .collect();
     assert_eq!(names, ["basic", "cloze", "country", "reversed", "typed"]);
     world.check(&[
-        (&["note", "type-remove", "country"], 1, "", "error: notes of the type country are kept: 1, removed ones among them; it stays with them\n"),
+        (&["note", "type-remove", "country"], 2, "", "error: notes of the type country are kept: 1, removed ones among them; it stays with them\n"),
         (&["note", "type-show", "nosuch"], 3, "", "error: there is no note type nosuch\nhint: memoryvault note types\n"),
         (
             &["add", "--deck", "Geo", "--type", "cloze", "--front", "no gap"],

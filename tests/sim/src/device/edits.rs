@@ -146,6 +146,7 @@ impl Device {
             back: vec![Item::text("answer")],
             tags: BTreeSet::new(),
             created_at: UnixMs(0),
+            note: None,
         };
         match self.change(doc, |tx| page::add(tx, &card, device)) {
             Some(change) => {
