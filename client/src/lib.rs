@@ -13,8 +13,10 @@ mod clock;
 mod deck_tree;
 mod import;
 mod index;
+mod keys;
 mod limit;
 mod local_state;
+pub mod markdown;
 mod shared;
 mod study;
 pub mod sync;
@@ -23,6 +25,7 @@ mod undo_log;
 mod vault;
 
 pub use clock::{Clock, Moment, offset_at, parse_moment, work_in_zone, zone, zone_name};
+pub use keys::{STUDY_KEYS, StudyAction, StudyKey, study_action};
 pub use limit::{AHEAD_DAYS_MAX, SKEW_WARN_MS, UNUSED_GRACE_DAYS};
 pub use local_state::Login;
 pub use shared::{SharedVault, SyncClaim, VaultTurn};
@@ -33,10 +36,10 @@ pub use vault::Fitted;
 pub use vault::{
     Answer, BlobInFull, BlobNotTaken, BlobShown, BulkEdit, BulkReport, CardEdit, CardPage,
     CardShown, ConflictShown, DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, FieldShown,
-    Hold, ImportReport, ItemShown, Joining, MediaFile, MediaFileError, MediaReport, MediaWish,
-    NewCard, NewItem, NewMedia, NewNote, NoteShown, OptionsChange, OptionsPreview, Order, Query,
-    QueryError, Repaired, Replace, Restored, Reviewed, SchedulerShown, SetAsideShown, SideEdit,
-    SkippedRow, SortBy, Stage, Status, StepShown, StudyCounts, StudySummary, Swept, ThumbnailSide,
-    Undone, UnusedShown, Vault, VaultError, VaultErrorKind, VaultResult, VerifyReport, Why,
-    days_ms,
+    GradePreview, Hold, ImportReport, ItemShown, Joining, MediaFile, MediaFileError, MediaReport,
+    MediaWish, NewCard, NewItem, NewMedia, NewNote, NoteShown, OptionsChange, OptionsPreview,
+    Order, Query, QueryError, Repaired, Replace, Restored, Reviewed, SchedulerShown, SetAsideShown,
+    SideEdit, SkippedRow, SortBy, Stage, Status, StepShown, StudyCounts, StudySummary, Swept,
+    ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind, VaultResult,
+    VerifyReport, Why, days_ms,
 };

@@ -10,8 +10,8 @@ use crate::deck_tree::DeckTree;
 use crate::index::row::DayRow;
 use crate::index::{CardRow, DeckRow, ReadRows, key};
 use crate::vault::{
-    Answer, AnswerAs, CardShown, Query, Reviewed, StudyCounts, StudySummary, Undone, Vault,
-    VaultError, VaultResult,
+    Answer, AnswerAs, CardShown, GradePreview, Query, Reviewed, StudyCounts, StudySummary, Undone,
+    Vault, VaultError, VaultResult,
 };
 
 /// What to study.
@@ -274,6 +274,18 @@ impl StudySession {
         self.turn(vault)?
             .map(|turn| vault.card(turn.card))
             .transpose()
+    }
+
+    /// Where each grade would put the present card, in the order of the grades; nothing for a repeat, after which the card
+    /// stays where it is, and while nothing is scheduled. Where due days are spread, the answer may move them by its share.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn previews(&mut self, vault: &Vault) -> VaultResult<Vec<GradePreview>> {
+        match self.turn(vault)? {
+            Some(turn) if !turn.repeat && !self.cram => vault.previews(turn.card),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Records the answer to the present card. It is durable when this returns.

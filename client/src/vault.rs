@@ -69,8 +69,8 @@ pub use undo::StepShown;
 pub use unused::{Restored, Stage, Swept, days_ms};
 pub use view::{
     BlobNotTaken, CardPage, CardShown, ConflictShown, DayTold, DeckCounts, DeckSummary, EventTold,
-    FieldShown, ImportReport, ItemShown, NoteShown, Repaired, Reviewed, SetAsideShown, SkippedRow,
-    Status, StudyCounts, StudySummary, Undone, VerifyReport, Why,
+    FieldShown, GradePreview, ImportReport, ItemShown, NoteShown, Repaired, Reviewed,
+    SetAsideShown, SkippedRow, Status, StudyCounts, StudySummary, Undone, VerifyReport, Why,
 };
 pub use viewed::MediaWish;
 pub(crate) use why::grade_name;

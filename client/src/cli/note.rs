@@ -199,8 +199,7 @@ fn type_set(mut desk: Desk<'_>, file: &str) -> Outcome {
     };
     let mut text = String::new();
     let read = if file == "-" {
-        let terminal = desk.terminal();
-        Input::of(&*terminal)
+        Input::of(desk.terminal())
             .take(TYPE_FILE_BYTES_MAX)
             .read_to_string(&mut text)
     } else {

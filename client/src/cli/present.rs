@@ -89,6 +89,13 @@ pub(crate) fn draw(path: &Path) {
     }
 }
 
+/// The pixels of a picture for whoever draws it with coloured cells; none when pictures are not wanted.
+pub(crate) fn picture(path: &Path) -> Option<RgbaImage> {
+    drawing(|name| std::env::var(name).ok())?;
+    let pixels = pixels(path)?;
+    RgbaImage::from_raw(pixels.width_px, pixels.height_px, pixels.rgba)
+}
+
 fn pixels(path: &Path) -> Option<Pixels> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)

@@ -35,6 +35,11 @@ pub(crate) trait Terminal: Debug + Send + Sync {
     /// Whether a person sits at the other end of a stream.
     fn is_terminal(&self, stream: Stream) -> bool;
 
+    /// Whether a person sits at both ends of a terminal of this process that can be drawn on.
+    fn takes_the_screen(&self) -> bool {
+        false
+    }
+
     /// Whether output may be coloured, as far as the person's wishes say.
     fn may_colour(&self) -> bool;
 
@@ -145,6 +150,12 @@ impl Terminal for OwnTerminal {
             Stream::Out => io::stdout().is_terminal(),
             Stream::Err => io::stderr().is_terminal(),
         }
+    }
+
+    fn takes_the_screen(&self) -> bool {
+        let can_draw =
+            std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        can_draw && self.is_terminal(Stream::In) && self.is_terminal(Stream::Out)
     }
 
     fn may_colour(&self) -> bool {

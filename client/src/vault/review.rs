@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 
 use domain::document::events;
 use domain::{
-    CardId, CardState, Day, DeckId, DeviceId, DocId, Event, EventId, Kind, Month, schedule,
+    CardId, CardState, Day, DeckId, DeviceId, DocId, Event, EventId, Grade, Kind, Month, schedule,
 };
 
 use super::input::{Answer, AnswerAs};
-use super::view::Reviewed;
+use super::view::{GradePreview, Reviewed};
 use super::why::grade_name;
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
 use crate::clock::Moment;
-use crate::index::{CardRow, Rows, damaged, key, read_events};
+use crate::index::{CardRow, ReadRows, Rows, SettingsRow, damaged, key, read_events};
 use crate::limit;
 use crate::local_state;
+
+/// All grades, in their order.
+const GRADES: [Grade; 4] = [Grade::Again, Grade::Hard, Grade::Good, Grade::Easy];
 
 impl Vault {
     /// Records an answer; when this returns it is durable.
@@ -63,6 +66,57 @@ impl Vault {
         }
         Ok(count)
     }
+}
+
+impl Vault {
+    /// Where each grade would put a card if it were given now, in the order of the grades; nothing is recorded.
+    ///
+    /// # Errors
+    /// There is no such card.
+    pub(crate) fn previews(&self, card: CardId) -> VaultResult<Vec<GradePreview>> {
+        let row: Option<CardRow> = self.store.read(&key::card(card))?;
+        let row = row.ok_or_else(|| super::lookup::no_card(&card.to_string()))?;
+        let events = read_events(&self.store, card)?;
+        let moment = self.now();
+        let day = day_of(self.settings(), moment, row.deck);
+        let before = row.state.to_state();
+        let rules = self.settings().rules();
+        let unix_ms = u64::try_from(moment.at.0).unwrap_or(0);
+        let answered = |grade| Event {
+            id: EventId::v7(unix_ms, [u8::MAX; 10]),
+            card,
+            device: self.device_id(),
+            hlc: local_state::read_clock(&self.store)
+                .unwrap_or_default()
+                .tick(moment.at),
+            at: moment.at,
+            offset_min: moment.offset,
+            day,
+            grade: Some(grade),
+            difficulty: None,
+            response_ms: 0,
+            kind: before.kind_of_answer(day),
+            prev_box: before.box_number,
+            new_box: before.box_number,
+        };
+        let preview = |grade| {
+            let after = schedule::next_state(&events, &answered(grade), &rules, row.deck);
+            GradePreview {
+                grade: grade_name(grade).to_owned(),
+                box_after: after.box_number,
+                due_day: after.due.as_ref().map(Day::to_string),
+                days: after.due.map(|due| due.0.saturating_sub(day.0)),
+            }
+        };
+        Ok(GRADES.into_iter().map(preview).collect())
+    }
+}
+
+/// The study day of an instant in a deck.
+fn day_of(settings: &SettingsRow, moment: Moment, deck: DeckId) -> Day {
+    let day = moment.day(settings.rollover_hour());
+    schedule::epoch_in_force(&settings.rules().epochs, deck, day)
+        .map_or(day, |epoch| moment.day(epoch.rollover_hour))
 }
 
 impl Tx<'_> {
@@ -143,11 +197,7 @@ impl Tx<'_> {
 
     /// The study day of an instant in a deck.
     pub(crate) fn day_of(&self, moment: Moment, deck: DeckId) -> Day {
-        let hour = self.settings.rollover_hour();
-        let day = moment.day(hour);
-        let rules = self.settings.rules();
-        schedule::epoch_in_force(&rules.epochs, deck, day)
-            .map_or(day, |epoch| moment.day(epoch.rollover_hour))
+        day_of(&self.settings, moment, deck)
     }
 
     /// Folds as much of the journal as fits into one change of each month's document.

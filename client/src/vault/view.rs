@@ -218,6 +218,20 @@ pub struct Reviewed {
     pub leech: bool,
 }
 
+/// Where a grade would put a card if it were given now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GradePreview {
+    /// `again`, `hard`, `good` or `easy`.
+    pub grade: String,
+    /// The box after it.
+    #[serde(rename = "box")]
+    pub box_after: u8,
+    /// ISO date of the day it would be due; none when it would leave the rotation.
+    pub due_day: Option<String>,
+    /// Days until then.
+    pub days: Option<i32>,
+}
+
 /// What an undo took back, or a redo made again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undone {

@@ -22,6 +22,7 @@ mod media_files;
 mod note;
 mod options;
 mod review;
+mod screen;
 mod search;
 mod stats;
 mod status;

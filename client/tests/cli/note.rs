@@ -71,7 +71,7 @@ fn types_of_ones_own_are_read_from_a_file_or_a_pipe() {
         (&["note", "type-show", "nosuch"], 3, "", "error: there is no note type nosuch\nhint: memoryvault note types\n"),
         (
             &["add", "--deck", "Geo", "--type", "cloze", "--front", "no gap"],
-            1,
+            2,
             "",
             "error: the text has no gap; mark what to hide like {{c1::this}} or {{c1::this::a hint}}\n",
         ),

@@ -107,3 +107,52 @@ fn daily_limits_count_what_other_devices_have_done() {
     let counts = relay.vaults[1].study(&[]).unwrap().counts();
     assert_eq!((counts.new, counts.due), (18, 12));
 }
+
+#[test]
+fn what_the_buttons_promise_is_what_an_answer_does() {
+    use client::OptionsChange;
+    use domain::schedule::Scheduler;
+    for scheduler in [
+        Scheduler::default(),
+        Scheduler::Sm2,
+        Scheduler::Fsrs(domain::schedule::Fsrs::default()),
+    ] {
+        let (_dir, mut vault) = alone();
+        let deck = vault.deck_add("D").unwrap();
+        let change = OptionsChange {
+            scheduler: Some(scheduler),
+            ..OptionsChange::default()
+        };
+        vault.set_options(Some(deck), &change).unwrap();
+        let card = vault.add_card(&texts(deck, "a", "b")).unwrap();
+        for days in [0, 1, 6] {
+            vault.set_clock(noon(days));
+            for grade in [Grade::Hard, Grade::Easy, Grade::Again, Grade::Good] {
+                let mut session = vault
+                    .study_wish(&client::StudyWish {
+                        ahead_days: 30,
+                        ..client::StudyWish::default()
+                    })
+                    .unwrap();
+                if days == 0 {
+                    session = vault.study(&[]).unwrap();
+                }
+                let promised = session.previews(&vault).unwrap();
+                let number = usize::from(grade.number()) - 1;
+                let before = vault.card(card).unwrap();
+                let reviewed = session
+                    .answer(&mut vault, client::Answer::now(grade))
+                    .unwrap();
+                assert_eq!(
+                    (promised[number].box_after, &promised[number].due_day),
+                    (reviewed.box_after, &reviewed.due_day),
+                    "{scheduler:?} {grade:?} of {before:?}"
+                );
+                vault.undo().unwrap();
+            }
+            vault
+                .review(card, client::Answer::now(Grade::Good))
+                .unwrap();
+        }
+    }
+}
