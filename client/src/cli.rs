@@ -5,6 +5,7 @@ mod account;
 mod add;
 mod bulk;
 mod card;
+mod config;
 mod conflicts;
 mod contents;
 mod deck;
@@ -52,7 +53,8 @@ use terminal::{OwnTerminal, Terminal};
 use typed::Typed;
 
 const AFTER_HELP: &str = "\
-The vault is in --vault DIR, else $MEMORYVAULT_HOME, else $XDG_DATA_HOME/memoryvault (~/.local/share/memoryvault).
+The vault is in --vault DIR, else $MEMORYVAULT_HOME, else what `config set vault DIR` says, else $XDG_DATA_HOME/memoryvault
+(~/.local/share/memoryvault).
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 a choice is needed, 5 quota or limit, 6 log in,
 7 network (your work is saved locally), 8 damage found, 130 interrupted.";
 
@@ -125,6 +127,9 @@ enum Command {
     Media(media::MediaCommand),
     /// Make cards of the rows of a text file
     Import(import::ImportArgs),
+    /// List and change the settings of this person, for every command
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// Completions for shells, man pages, and all commands as one document
     #[command(subcommand)]
     Manual(manual::ManualCommand),
@@ -138,10 +143,17 @@ pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
         Err(error) => return typed::misunderstood(&error, &words, terminal),
     };
     interrupt::listen();
-    let ended = desk::home(typed.line().vault.clone()).and_then(|home| {
-        let folder = std::env::current_dir().ok();
-        held::carry_out(&typed, &Place { home, folder }, &terminal)
-    });
+    // A file that is broken does not keep the person from mending it.
+    let read = match (config::read_once(), &typed.line().command) {
+        (Err(_), Command::Config(_)) => Ok(()),
+        (read, _) => read,
+    };
+    let ended = read
+        .and_then(|()| desk::home(typed.line().vault.clone()))
+        .and_then(|home| {
+            let folder = std::env::current_dir().ok();
+            held::carry_out(&typed, &Place { home, folder }, &terminal)
+        });
     ExitCode::from(ended.unwrap_or_else(|failure| {
         Screen::new(typed.manner(), terminal).failure(&failure);
         failure.kind().exit_code()
@@ -196,6 +208,7 @@ fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
         Command::Verify(args) => verify::run(desk, args),
         Command::Media(command) => media::run(desk, command),
         Command::Import(args) => import::run(desk, args),
+        Command::Config(command) => config::run(desk, command),
         Command::Manual(command) => manual::run(desk, command),
     }
 }

@@ -10,6 +10,7 @@ use client::{
 };
 use serde::Serialize;
 
+use super::config;
 use super::failure::{Failure, Outcome};
 use super::held::Serving;
 use super::screen::Screen;
@@ -43,14 +44,18 @@ pub(crate) struct OpenVault {
     terminal: Arc<dyn Terminal>,
 }
 
-/// Finds the vault's folder: the option, else the environment, else the place for data of this user.
+/// Finds the vault's folder: the option, else the environment, else the settings, else the place for data of this user.
 pub(crate) fn home(option: Option<PathBuf>) -> Outcome<PathBuf> {
     let variable = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    if let Some(folder) = option.or_else(|| variable("MEMORYVAULT_HOME")) {
+    let wished = || config::present().vault.clone();
+    if let Some(folder) = option
+        .or_else(|| variable("MEMORYVAULT_HOME"))
+        .or_else(wished)
+    {
         return Ok(folder);
     }
     // The specification of these variables says that a relative path there is to be ignored.

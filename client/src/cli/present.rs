@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use image::{DynamicImage, RgbaImage};
 use media_worker::{Pixels, Worker};
 
+use super::config;
+
 /// How pictures are drawn: `kitty`, `iterm`, `sixel`, `blocks` or `none`. Without it the terminal's own name decides.
 const PICTURES_VARIABLE: &str = "MEMORYVAULT_PICTURES";
 
@@ -59,7 +61,7 @@ impl Drop for Player {
 
 /// Draws a picture below what was written. What cannot be drawn was described in words already.
 pub(crate) fn draw(path: &Path) {
-    let Some(drawing) = drawing(|name| std::env::var(name).ok()) else {
+    let Some(drawing) = drawing(variable) else {
         return;
     };
     let Some(pixels) = pixels(path) else {
@@ -91,9 +93,23 @@ pub(crate) fn draw(path: &Path) {
 
 /// The pixels of a picture for whoever draws it with coloured cells; none when pictures are not wanted.
 pub(crate) fn picture(path: &Path) -> Option<RgbaImage> {
-    drawing(|name| std::env::var(name).ok())?;
+    drawing(variable)?;
     let pixels = pixels(path)?;
     RgbaImage::from_raw(pixels.width_px, pixels.height_px, pixels.rgba)
+}
+
+/// A variable of the environment, or what the settings say in its stead.
+fn variable(name: &str) -> Option<String> {
+    let set = std::env::var(name).ok();
+    match name {
+        PICTURES_VARIABLE => set.or_else(|| {
+            config::present()
+                .pictures
+                .map(|pictures| pictures.name().to_owned())
+        }),
+        PLAYER_VARIABLE => set.or_else(|| config::present().player.clone()),
+        _ => set,
+    }
 }
 
 fn pixels(path: &Path) -> Option<Pixels> {
@@ -155,12 +171,8 @@ fn drawing(variable: impl Fn(&str) -> Option<String>) -> Option<Drawing> {
 
 /// The words that start the player.
 fn player() -> Option<Vec<OsString>> {
-    if let Some(words) = std::env::var_os(PLAYER_VARIABLE) {
-        let words: Vec<OsString> = words
-            .to_string_lossy()
-            .split_whitespace()
-            .map(OsString::from)
-            .collect();
+    if let Some(words) = variable(PLAYER_VARIABLE) {
+        let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
         return Some(words).filter(|words| !words.is_empty());
     }
     let paths = std::env::var_os("PATH")?;

@@ -11,6 +11,7 @@ use client::{
 };
 use serde::Serialize;
 
+use super::config;
 use super::desk::{Desk, OpenVault};
 use super::failure::Outcome;
 use super::screen::Screen;
@@ -71,7 +72,10 @@ pub(crate) fn run(desk: Desk<'_>, args: StudyArgs) -> Outcome {
     };
     let session = vault.study_wish(&wish)?;
     drop(vault);
-    let is_full = !args.plain && !desk.screen.is_json() && desk.terminal().takes_the_screen();
+    let is_full = !args.plain
+        && !config::present().plain.unwrap_or(false)
+        && !desk.screen.is_json()
+        && desk.terminal().takes_the_screen();
     let sitting = Sitting {
         store,
         session,

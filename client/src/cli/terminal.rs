@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use media::Kind;
 use zeroize::Zeroizing;
 
+use super::config;
 use super::failure::Outcome;
 use super::present::{self, Player};
 use super::{interrupt, unseen};
@@ -159,7 +160,8 @@ impl Terminal for OwnTerminal {
     }
 
     fn may_colour(&self) -> bool {
-        std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        let is_wished = config::present().colour.unwrap_or(true);
+        is_wished && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
     fn write_out(&self, bytes: &[u8]) -> io::Result<()> {

@@ -11,6 +11,7 @@
 mod account;
 mod add;
 mod card;
+mod config;
 mod conflicts;
 mod deck;
 mod import;
