@@ -23,6 +23,7 @@ mod note;
 mod options;
 mod parts;
 mod present;
+mod progress;
 mod review;
 mod screen;
 mod secret;

@@ -38,8 +38,8 @@ pub use vault::{
     CardShown, ConflictShown, DayTold, DeckCounts, DeckOptions, DeckSummary, EventTold, FieldShown,
     GradePreview, Hold, ImportReport, ItemShown, Joining, MediaFile, MediaFileError, MediaReport,
     MediaWish, NewCard, NewItem, NewMedia, NewNote, NoteShown, OptionsChange, OptionsPreview,
-    Order, Query, QueryError, Repaired, Replace, Restored, Reviewed, SchedulerShown, SetAsideShown,
-    SideEdit, SkippedRow, SortBy, Stage, Status, StepShown, StudyCounts, StudySummary, Swept,
-    ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind, VaultResult,
-    VerifyReport, Why, days_ms,
+    Order, ProgressWatch, Query, QueryError, Repaired, Replace, Restored, Reviewed, SchedulerShown,
+    SetAsideShown, SideEdit, SkippedRow, SortBy, Stage, Status, StepShown, StudyCounts,
+    StudySummary, Swept, ThumbnailSide, Undone, UnusedShown, Vault, VaultError, VaultErrorKind,
+    VaultResult, VerifyReport, Why, days_ms,
 };

@@ -90,6 +90,16 @@ pub enum Hold {
     Long,
 }
 
+/// Called with what is being done, how much of it is done, and how much there is; done with all of it at the end.
+#[derive(Clone)]
+pub struct ProgressWatch(pub Arc<dyn Fn(&'static str, u64, u64) + Send + Sync>);
+
+impl std::fmt::Debug for ProgressWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProgressWatch")
+    }
+}
+
 /// A person's data on this device. One process at a time has it open.
 #[derive(Debug)]
 pub struct Vault {
@@ -107,6 +117,8 @@ pub struct Vault {
     batch: Option<Batch>,
     /// Commits since it was opened.
     writes: u64,
+    /// Who wants to know how far long work is.
+    progress: Option<ProgressWatch>,
     /// All cards as searches ask of them, in memory.
     table: Mutex<search::table::Table>,
     /// Whether it is worth to keep that table: the process lives longer than one command.
@@ -114,6 +126,19 @@ pub struct Vault {
 }
 
 impl Vault {
+    /// Has long work tell how far it is.
+    pub fn watch_progress(&mut self, watch: ProgressWatch) {
+        self.progress = Some(watch);
+    }
+
+    /// Tells how far long work is.
+    fn tell_progress(&self, what: &'static str, done: usize, total: usize) {
+        if let Some(ProgressWatch(tell)) = &self.progress {
+            let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+            tell(what, number(done), number(total));
+        }
+    }
+
     /// Makes a vault in a folder that holds none.
     ///
     /// # Errors
@@ -142,6 +167,7 @@ impl Vault {
             turning: false,
             batch: None,
             writes: 0,
+            progress: None,
             table: Mutex::default(),
             keeps_table: false,
         };
@@ -178,6 +204,7 @@ impl Vault {
             turning: false,
             batch: None,
             writes: 0,
+            progress: None,
             table: Mutex::default(),
             keeps_table: hold == Hold::Long,
         };

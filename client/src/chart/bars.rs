@@ -87,7 +87,7 @@ pub(super) fn forecast(statistics: &Statistics) -> Chart {
         Some(format!("{} after {days}", grouped(at_end.backlog)))
     });
     let waits = waits.collect::<Vec<_>>().join(", ");
-    let summary = format!("Without study, cards waiting: {waits} days");
+    let summary = format!("Waiting without study: {waits} days");
     let description = format!(
         "{} late, {} due today. If nothing were studied, so many would wait: {waits} days. {} fall due later.",
         count(forecast.late, "card", "cards"),

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::config;
 use super::failure::{Failure, Outcome};
 use super::held::Serving;
+use super::progress;
 use super::screen::Screen;
 use super::terminal::{Stream, Terminal, text_line};
 
@@ -143,6 +144,10 @@ impl<'a> Desk<'a> {
                 if let Some(moment) = self.told_time()? {
                     vault.set_clock(Clock::Still(moment));
                 }
+                // Whoever holds it for long draws other things there.
+                if hold == Hold::Short {
+                    progress::watch(&mut vault, self.screen);
+                }
                 Arc::new(SharedVault::new(vault))
             }
         };
@@ -203,7 +208,10 @@ impl<'a> Desk<'a> {
         if yes {
             return Ok(());
         }
-        let refused = || Failure::choice(question.to_owned()).hint(format!("{command} --yes"));
+        let refused = || {
+            Failure::choice(format!("not done without your word: {question}"))
+                .hint(format!("{command} --yes"))
+        };
         if self.screen.is_json() || !self.is_attended() {
             return Err(refused());
         }

@@ -165,7 +165,7 @@ fn remove(mut desk: Desk<'_>, card: &str, yes: bool) -> Outcome {
     let value = json!({ "note": note.id, "cards": removed, "removed": true });
     desk.show(&value, |screen| {
         screen.line(format!("Removed the note with {cards}."));
-        screen.note("They can come back: memoryvault undo");
+        screen.note("It can be taken back: memoryvault undo");
     })
 }
 

@@ -51,6 +51,11 @@ impl Screen {
         self.manner.json
     }
 
+    /// Whether a person wants to see how far long work is.
+    pub(crate) fn may_show_progress(&self) -> bool {
+        !self.manner.quiet && !self.manner.json
+    }
+
     /// Says whether somebody still reads stdout; a long command may stop when not.
     pub(crate) fn is_open(&self) -> bool {
         self.stdout_open

@@ -69,6 +69,8 @@ impl Vault {
             while !run.is_empty() {
                 let taken = self.step("", |tx| tx.add_some(run))?;
                 run = run.get(taken..).unwrap_or_default();
+                let left = run.len() + after.len();
+                self.tell_progress("Adding cards", prepared.len() - left, prepared.len());
             }
             rest = after;
         }

@@ -44,7 +44,7 @@ impl Vault {
         refuse_built_in(&kind.name)?;
         kind.check()
             .map_err(|why| VaultError::Refused(why.to_string()))?;
-        let words = format!("changed the note type {}", kind.name);
+        let words = format!("set the note type {}", kind.name);
         let notes = self.notes_of_type(&kind.name)?;
         self.as_one_step(&words, |vault| {
             vault.step("", |tx| {

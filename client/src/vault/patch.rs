@@ -161,7 +161,7 @@ impl Vault {
         patches.sort_by_key(|(card, page, _)| (*page, *card));
         let words = bulk_words(edit, report.changed);
         self.as_one_step(&words, |vault| {
-            for some in patches.chunks(limit::CARDS_PER_CHANGE_MAX) {
+            for (number, some) in patches.chunks(limit::CARDS_PER_CHANGE_MAX).enumerate() {
                 let some: Vec<(CardId, CardPatch)> = some
                     .iter()
                     .map(|(card, _, patch)| (*card, patch.clone()))
@@ -170,6 +170,8 @@ impl Vault {
                     tx.tags(&edit.tags)?;
                     tx.patch_cards(&some)
                 })?;
+                let done = number * limit::CARDS_PER_CHANGE_MAX + some.len();
+                vault.tell_progress("Changing cards", done, patches.len());
             }
             Ok(())
         })?;

@@ -67,12 +67,14 @@ impl Vault {
         if !self.store.derived_is_whole()? {
             self.store.forget_derived()?;
         }
-        for some in changes.chunks(limit::REBUILD_ROWS_PER_COMMIT) {
+        for (number, some) in changes.chunks(limit::REBUILD_ROWS_PER_COMMIT).enumerate() {
             self.write(|tx| {
                 some.iter()
                     .for_each(|(key, value)| tx.writer.set(key.clone(), value.clone()));
                 Ok(())
             })?;
+            let done = number * limit::REBUILD_ROWS_PER_COMMIT + some.len();
+            self.tell_progress("Writing the index", done, changes.len());
         }
         self.write(|tx| {
             tx.writer.set(key::local(MARK), None);
@@ -99,7 +101,10 @@ impl Vault {
         let settings_id = DocId::settings(self.local.vault);
         let mut computed = Computed::default();
         let mut readings = Vec::new();
-        for document in self.store.document_ids()? {
+        let documents = self.store.document_ids()?;
+        let count = documents.len();
+        for (number, document) in documents.into_iter().enumerate() {
+            self.tell_progress("Reading documents", number + 1, count);
             match self.store.load(document) {
                 Ok(doc) => readings.push(refresh::read_whole(doc.as_ref(), document, settings_id)),
                 Err(why) => computed.unreadable.push((document, why.to_string())),

@@ -49,6 +49,7 @@ impl Vault {
             turning: false,
             batch: None,
             writes: 0,
+            progress: None,
             table: std::sync::Mutex::default(),
             keeps_table: false,
         };

@@ -76,7 +76,9 @@ impl Vault {
     pub(super) fn verify_blobs(&mut self, problems: &mut Vec<String>) -> VaultResult<u64> {
         let mut checked = 0;
         let mut bad = Vec::new();
-        for (blob, _) in self.blobs.list()? {
+        let blobs = self.blobs.list()?;
+        for (number, (blob, _)) in blobs.iter().copied().enumerate() {
+            self.tell_progress("Reading pictures and sounds", number + 1, blobs.len());
             checked += 1;
             if !self.blobs.verify(&blob)? {
                 bad.push(blob);

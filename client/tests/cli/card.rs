@@ -52,7 +52,7 @@ fn cards_for_a_person() {
             &["card", "remove", peru],
             4,
             "",
-            "error: remove the card \"Capital of Peru? [picture: Flag of Peru]\"?\n\
+            "error: not done without your word: remove the card \"Capital of Peru? [picture: Flag of Peru]\"?\n\
              hint: memoryvault card remove ID1 --yes\n",
         ),
         (

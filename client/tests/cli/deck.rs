@@ -48,7 +48,7 @@ fn decks_for_a_person() {
             &["deck", "remove", "Japan"],
             4,
             "",
-            "error: remove the deck Japan with 1 card?\nhint: memoryvault deck remove ID2 --yes\n",
+            "error: not done without your word: remove the deck Japan with 1 card?\nhint: memoryvault deck remove ID2 --yes\n",
         ),
         (
             &["deck", "remove", "Japan", "--yes"],

@@ -25,6 +25,7 @@ mod options;
 mod review;
 mod screen;
 mod search;
+mod snapshots;
 mod stats;
 mod status;
 mod study;

@@ -172,20 +172,20 @@ impl Answer {
 }
 
 /// Names for ids, hashes, days and the home, given in the order in which they are first seen.
-struct Names {
+pub struct Names {
     home: String,
     seen: BTreeMap<String, String>,
 }
 
 impl Names {
-    fn new(home: &Path) -> Self {
+    pub fn new(home: &Path) -> Self {
         Self {
             home: home.display().to_string(),
             seen: BTreeMap::new(),
         }
     }
 
-    fn replace(&mut self, text: &str) -> String {
+    pub fn replace(&mut self, text: &str) -> String {
         let text = text.replace(&self.home, "HOME");
         let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
         let mut replaced = String::new();
