@@ -9,6 +9,7 @@ mod arrivals;
 mod cards;
 mod conflicts;
 mod decks;
+mod duplicates;
 mod error;
 mod input;
 mod join;

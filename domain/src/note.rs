@@ -108,10 +108,14 @@ impl NoteTypes {
         match self.get(kind) {
             Some(kind) if kind.ordinals(fields).contains(&ordinal) => kind.render(fields, ordinal),
             Some(_) => None,
-            None => Some(Rendered {
-                front: fields.values().cloned().collect::<Vec<_>>().join("\n\n"),
-                ..Rendered::default()
-            }),
+            None => {
+                let mut front = fields.values().cloned().collect::<Vec<_>>().join("\n\n");
+                template::cut(&mut front);
+                Some(Rendered {
+                    front,
+                    ..Rendered::default()
+                })
+            }
         }
     }
 }

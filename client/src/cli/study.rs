@@ -1,8 +1,10 @@
 //! `memoryvault study`: the cards that are due, one after another, on the full screen (`full`, drawn by `view`) or line by line
 //! (`plain`). Every answer is on the disk before the next card is shown; the queue is the library's.
 
+mod drawn;
 mod edit;
 mod full;
+mod keys;
 mod plain;
 mod view;
 

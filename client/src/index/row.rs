@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use domain::{Event, EventId};
 use minicbor::{Decode, Encode};
 
-pub(crate) use card::{CardRow, Content, NoteRow, question};
+pub(crate) use card::{CardRow, Content, NoteRow};
 pub(crate) use conflict::ConflictRow;
 pub(crate) use deck::{DeckRow, SumRow};
 

@@ -1,19 +1,19 @@
 //! Notes: fields from which several cards are made. Adding one, changing its fields (every card follows, and cards that the
-//! fields give now are made), the types of notes, and cards that ask the same. What cards of a note say is `domain::note`'s.
+//! fields give now are made), and the types of notes. What cards of a note say is `domain::note`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::document::{cards, deck, settings};
 use domain::note::{FieldTexts, NoteType, NoteTypes};
-use domain::{CardId, DeckId, Item, NoteId, TagId};
+use domain::{CardId, DeckId, NoteId, TagId};
 
 use super::lookup;
 use super::patch::CardPatch;
 use super::refresh::Scope;
-use super::view::{CardShown, FieldShown, NoteShown};
+use super::view::{FieldShown, NoteShown};
 use super::write::Tx;
 use super::{Vault, VaultError, VaultResult};
-use crate::index::row::{NoteRow, question};
+use crate::index::row::NoteRow;
 use crate::index::{CardRow, ReadRows, key};
 use crate::{limit, local_state};
 
@@ -67,6 +67,11 @@ impl Vault {
     pub fn note_type_remove(&mut self, name: &str) -> VaultResult<()> {
         refuse_built_in(name)?;
         self.note_type(name)?;
+        if let Some((first, _)) = name.rsplit_once(" (version ") {
+            return Err(VaultError::Refused(format!(
+                "two devices changed the note type {first} apart; set it anew, and the other version goes: memoryvault note type-set FILE"
+            )));
+        }
         let notes = self.notes_of_type(name)?.len();
         if notes > 0 {
             return Err(VaultError::Refused(format!(
@@ -174,61 +179,6 @@ impl Vault {
         })
     }
 
-    /// Cards that ask the same as another one, those of one question together.
-    ///
-    /// # Errors
-    /// The index cannot be read.
-    pub fn duplicates(&self) -> VaultResult<Vec<Vec<CardShown>>> {
-        let mut same: BTreeMap<Vec<u8>, Vec<CardId>> = BTreeMap::new();
-        for entry in self.store.scan(key::QUESTIONS) {
-            let (key, _) = entry?;
-            if let Some((card, asked)) = key::last16(&key).zip(key.get(..key.len() - 16)) {
-                let asked = same.entry(asked.to_vec()).or_default();
-                asked.push(CardId::from_bytes(card));
-            }
-        }
-        let several = same.into_values().filter(|cards| cards.len() > 1);
-        let mut found = Vec::new();
-        for cards in several {
-            let cards = self.shown(&cards)?;
-            if cards.len() > 1 {
-                found.push(cards);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Cards that ask the same as this one.
-    ///
-    /// # Errors
-    /// The index cannot be read.
-    pub fn duplicates_of(&self, card: CardId) -> VaultResult<Vec<CardShown>> {
-        let row: Option<CardRow> = self.store.read(&key::card(card))?;
-        let Some(row) = row.filter(|row| row.visible) else {
-            return Ok(Vec::new());
-        };
-        let front: Vec<Item> = row.front.iter().map(|stored| Item::parse(stored)).collect();
-        let mut cards = Vec::new();
-        for entry in self.store.scan(&key::question(question(&front))) {
-            let (key, _) = entry?;
-            cards.extend(key::last16(&key).map(CardId::from_bytes));
-        }
-        cards.retain(|other| *other != card);
-        self.shown(&cards)
-    }
-
-    /// Cards of decks that are not removed.
-    fn shown(&self, cards: &[CardId]) -> VaultResult<Vec<CardShown>> {
-        let decks: BTreeSet<DeckId> = self
-            .deck_rows()?
-            .into_iter()
-            .filter_map(|(id, deck)| deck.visible.then_some(id))
-            .collect();
-        let mut shown = self.cards_of(cards)?;
-        shown.retain(|card| decks.contains(&card.deck));
-        Ok(shown)
-    }
-
     /// The type of this name.
     fn note_type(&self, name: &str) -> VaultResult<NoteType> {
         let types = self.note_types();
@@ -333,9 +283,9 @@ impl Tx<'_> {
         let kept = self.cards_alive(note, &row)?;
         let device = self.device();
         let added = self.added(note, &row, wanted);
-        self.edit(row.page, |doc| {
+        let changed = self.edit(row.page, |doc| {
             if !cards::set_note_fields(doc, note, fields)? {
-                return Ok(());
+                return Ok(false);
             }
             // An edit of the note keeps its cards against a deletion that has not seen it.
             for card in &kept {
@@ -347,8 +297,12 @@ impl Tx<'_> {
                 } else {
                     cards::add(doc, new, device)
                 }
-            })
+            })?;
+            Ok(true)
         })?;
+        if !changed {
+            return Ok(());
+        }
         self.edit_deck(row.deck, |doc, device| deck::touch(doc, device))?;
         self.refresh(row.page, &Scope::Whole)
     }

@@ -374,3 +374,32 @@ proptest! {
         relay.assert_equal();
     }
 }
+
+#[test]
+fn cards_of_one_note_do_not_follow_each_other() {
+    let (_dir, mut vault) = alone();
+    let deck = vault.deck_add("D").unwrap();
+    let pair = |n: usize| {
+        [
+            ("Front".to_owned(), format!("f{n}")),
+            ("Back".to_owned(), format!("b{n}")),
+        ]
+    };
+    for number in 0..4 {
+        let new = NewNote {
+            deck,
+            kind: "reversed".to_owned(),
+            fields: pair(number).into(),
+            tags: Vec::new(),
+        };
+        vault.note_add(&new).unwrap();
+    }
+    let mut session = vault.study(&[]).unwrap();
+    let mut notes = Vec::new();
+    while let Some(card) = session.current(&vault).unwrap() {
+        notes.push(card.note.unwrap());
+        session.skip(card.id);
+    }
+    assert_eq!(notes.len(), 8);
+    assert!(notes.windows(2).all(|two| two[0] != two[1]), "{notes:?}");
+}

@@ -178,7 +178,7 @@ impl Hidden {
 }
 
 /// Cuts a text at the bound, between two letters.
-fn cut(text: &mut String) {
+pub(super) fn cut(text: &mut String) {
     if text.len() > limit::TEXT_BYTES_MAX {
         let end = (0..=limit::TEXT_BYTES_MAX)
             .rev()

@@ -1,31 +1,29 @@
 //! A sitting on the full screen: reads keys and draws. The terminal is put back as it was however this ends.
 
-use std::io::{self, Stdout};
+use std::io;
 use std::time::Instant;
 
-use client::{
-    Answer, CardEdit, CardShown, GradePreview, ItemShown, Query, StudyAction, study_action,
-};
+use client::{Answer, CardEdit, CardShown, ItemShown, Query, StudyAction};
 use domain::Grade;
 use domain::note::compare;
 use media::Kind as MediaKind;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::crossterm::{cursor, execute, terminal};
+use ratatui::crossterm::{execute, terminal};
 
+use super::drawn::{Drawn, broken, put_back, take};
 use super::edit::Texts;
+use super::keys::{action, buttons, is_control, scrolled};
 use super::view::{self, Shown, View};
 use super::{Sitting, key_rows};
-use crate::cli::failure::{Failure, Kind, Outcome};
+use crate::cli::failure::{Kind, Outcome};
 use crate::cli::review::told;
 use crate::cli::screen::Screen;
 use crate::cli::{face, present};
 
 /// Letters of a line that is typed; more is no tag, no search and no answer.
 const PROMPT_LETTERS_MAX: usize = 1_000;
-/// Rows that a page key scrolls.
-const PAGE_ROWS: usize = 8;
 
 /// Studies until the person has had enough or nothing is left.
 pub(super) fn study(screen: &mut Screen, sitting: Sitting) -> (Sitting, Outcome) {
@@ -50,44 +48,6 @@ pub(super) fn study(screen: &mut Screen, sitting: Sitting) -> (Sitting, Outcome)
     let Full { sitting, drawn, .. } = full;
     drop(drawn);
     (sitting, ended)
-}
-
-fn broken(error: &io::Error) -> Failure {
-    Failure::failed(format!("the terminal cannot be drawn on: {error}"))
-        .hint("memoryvault study --plain works line by line")
-}
-
-/// The terminal while it is drawn on.
-struct Drawn(Terminal<CrosstermBackend<Stdout>>);
-
-impl Drawn {
-    fn begin() -> io::Result<Self> {
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        take()?;
-        Ok(Self(terminal))
-    }
-}
-
-impl Drop for Drawn {
-    fn drop(&mut self) {
-        put_back();
-    }
-}
-
-fn take() -> io::Result<()> {
-    terminal::enable_raw_mode()?;
-    execute!(
-        io::stdout(),
-        terminal::EnterAlternateScreen,
-        terminal::Clear(terminal::ClearType::All),
-        cursor::Hide
-    )
-}
-
-/// Nobody is left to tell when this fails.
-fn put_back() {
-    terminal::disable_raw_mode().ok();
-    execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show).ok();
 }
 
 /// What a line that is being typed is for.
@@ -487,62 +447,5 @@ impl Full<'_> {
             }
         }
         Ok(Flow::Stay)
-    }
-}
-
-/// Where a key scrolls to; none when it does not scroll.
-fn scrolled(from: usize, key: KeyCode) -> Option<usize> {
-    Some(match key {
-        KeyCode::Up => from.saturating_sub(1),
-        KeyCode::Down => from.saturating_add(1),
-        KeyCode::PageUp => from.saturating_sub(PAGE_ROWS),
-        KeyCode::PageDown => from.saturating_add(PAGE_ROWS),
-        _ => return None,
-    })
-}
-
-fn is_control(key: &KeyEvent, letter: char) -> bool {
-    key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char(letter)
-}
-
-/// What a key asks for; keys with modifiers that the table does not name ask for nothing.
-fn action(key: &KeyEvent) -> Option<StudyAction> {
-    if key
-        .modifiers
-        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
-    {
-        return is_control(key, 'z').then_some(StudyAction::Undo);
-    }
-    match key.code {
-        KeyCode::Enter => study_action("Enter"),
-        KeyCode::Esc => study_action("Esc"),
-        KeyCode::Char(' ') => study_action("Space"),
-        KeyCode::Char(letter) => study_action(letter.encode_utf8(&mut [0; 4])),
-        _ => None,
-    }
-}
-
-/// The keys for grades with where each leads.
-fn buttons(previews: &[GradePreview]) -> Vec<String> {
-    let names = ["1 Again", "2 Hard", "3 Good", "4 Easy"];
-    let lead = |number: usize| match previews.get(number) {
-        None => String::new(),
-        Some(GradePreview { days: None, .. }) => " done".to_owned(),
-        Some(GradePreview {
-            days: Some(days), ..
-        }) => format!(" {}", interval(*days)),
-    };
-    let each = names.iter().enumerate();
-    each.map(|(number, name)| format!("{name}{}", lead(number)))
-        .collect()
-}
-
-/// A number of days in a word.
-fn interval(days: i32) -> String {
-    match days {
-        ..=0 => "today".to_owned(),
-        1..=30 => format!("{days} d"),
-        31..=364 => format!("{} mo", (days + 15) / 30),
-        _ => format!("{}.{} y", days / 365, days % 365 * 10 / 365),
     }
 }

@@ -102,10 +102,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) -> usize {
         .collect();
     frame.render_widget(Paragraph::new(Text::from(shown)), inner);
     let mut lines = vec![Line::styled(
-        if too_many > scroll && view.news.is_empty() {
-            "  more below: arrow keys".to_owned()
-        } else {
+        if !view.news.is_empty() {
             format!(" {}", clean(&view.news))
+        } else if view.prompt.is_some() {
+            " Enter takes the line, Esc leaves it".to_owned()
+        } else if too_many > scroll {
+            " more below: arrow keys".to_owned()
+        } else {
+            String::new()
         },
         faint(),
     )];

@@ -188,7 +188,7 @@ impl CardRow {
 }
 
 /// What items ask, in short, see [`CardRow::question`].
-pub(crate) fn question(items: &[Item]) -> [u8; 8] {
+fn question(items: &[Item]) -> [u8; 8] {
     let mut asked = String::new();
     for item in items {
         match item.blob() {
