@@ -7,6 +7,7 @@ mod bulk;
 mod card;
 mod config;
 mod conflicts;
+mod consent;
 mod contents;
 mod deck;
 mod desk;

@@ -277,7 +277,7 @@ impl StudySession {
     }
 
     /// Where each grade would put the present card, in the order of the grades; nothing for a repeat, after which the card
-    /// stays where it is, and while nothing is scheduled. Where due days are spread, the answer may move them by its share.
+    /// stays where it is, and while nothing is scheduled.
     ///
     /// # Errors
     /// The index cannot be read.

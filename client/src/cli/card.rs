@@ -5,6 +5,7 @@ use media::Wishes;
 use serde_json::json;
 
 use super::bulk;
+use super::consent::Consent;
 use super::contents::{self, Items};
 use super::desk::Desk;
 use super::face;
@@ -85,9 +86,8 @@ pub(crate) enum CardCommand {
     Remove {
         /// The card: its id, or the first letters of it
         card: String,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Bring a removed card back
     Restore {
@@ -186,7 +186,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: CardCommand) -> Outcome {
             }
             Ok(())
         }
-        CardCommand::Remove { card, yes } => remove(desk, &card, yes),
+        CardCommand::Remove { card, consent } => remove(desk, &card, consent),
         CardCommand::Restore { card } => {
             let store = desk.open()?;
             let mut vault = store.lock()?;
@@ -349,15 +349,18 @@ fn row(card: &CardShown) -> Vec<String> {
     ]
 }
 
-fn remove(mut desk: Desk<'_>, card: &str, yes: bool) -> Outcome {
+fn remove(mut desk: Desk<'_>, card: &str, consent: Consent) -> Outcome {
     let store = desk.open()?;
     let shown = find(&*store.lock()?, card)?;
     let (id, front) = (shown.id, face::side_short(&shown.front, 60));
-    desk.confirm(
-        yes,
-        &format!("remove the card \"{front}\"?"),
+    let question = format!("remove the card \"{front}\"?");
+    if !consent.given(
+        &mut desk,
+        &question,
         &format!("memoryvault card remove {id}"),
-    )?;
+    )? {
+        return Ok(());
+    }
     store.lock()?.card_remove(id)?;
     desk.show(&json!({ "card": id, "removed": true }), |screen| {
         screen.line(format!("Removed the card \"{front}\"."));

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::consent::Consent;
 use super::desk::{Desk, OpenVault};
 use super::failure::Outcome;
 use super::options;
@@ -31,9 +32,8 @@ pub(crate) enum DeckCommand {
     Remove {
         /// The deck: its name, or the first letters of its id
         deck: String,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Bring a removed deck back
     Restore {
@@ -65,7 +65,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: DeckCommand) -> Outcome {
                 screen.line(format!("The deck is called {} now.", clean(&name)));
             })
         }
-        DeckCommand::Remove { deck, yes } => remove(desk, &store, &deck, yes),
+        DeckCommand::Remove { deck, consent } => remove(desk, &store, &deck, consent),
         DeckCommand::Restore { deck } => {
             let mut vault = store.lock()?;
             let id = vault.deck_find_removed(&deck)?;
@@ -146,7 +146,7 @@ fn indented(name: &str, names: &[String]) -> String {
     }
 }
 
-fn remove(mut desk: Desk<'_>, store: &OpenVault, deck: &str, yes: bool) -> Outcome {
+fn remove(mut desk: Desk<'_>, store: &OpenVault, deck: &str, consent: Consent) -> Outcome {
     let vault = store.lock()?;
     let id = vault.deck_find(deck)?;
     let found = vault.decks()?.into_iter().find(|summary| summary.id == id);
@@ -159,7 +159,13 @@ fn remove(mut desk: Desk<'_>, store: &OpenVault, deck: &str, yes: bool) -> Outco
         clean(&name),
         count(cards, "card", "cards")
     );
-    desk.confirm(yes, &question, &format!("memoryvault deck remove {id}"))?;
+    if !consent.given(
+        &mut desk,
+        &question,
+        &format!("memoryvault deck remove {id}"),
+    )? {
+        return Ok(());
+    }
     store.lock()?.deck_remove(id)?;
     desk.show(&json!({ "deck": id, "removed": true }), |screen| {
         screen.line(format!(

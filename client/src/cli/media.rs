@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use client::{BlobInFull, BlobShown, MediaReport, Restored, Stage, ThumbnailSide};
 use media_worker::Worker;
 
+use super::consent::Consent;
 use super::desk::{Desk, OpenVault};
 use super::face;
 use super::failure::{Failure, Kind, Outcome};
@@ -52,9 +53,8 @@ pub(crate) enum MediaCommand {
     Purge {
         /// Its hash, or the first letters of it
         blob: String,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Make the small copy that a list shows, as WebP
     Thumbnail {
@@ -128,11 +128,17 @@ pub(crate) fn run(mut desk: Desk<'_>, command: MediaCommand) -> Outcome {
                 });
             })
         }
-        MediaCommand::Purge { blob, yes } => {
+        MediaCommand::Purge { blob, consent } => {
             let hash = store.lock()?.media_find(&blob)?.blob.blob;
             store.lock()?.may_be_purged(hash)?;
             let question = format!("remove {hash} for good, from all your devices?");
-            desk.confirm(yes, &question, &format!("memoryvault media purge {hash}"))?;
+            if !consent.given(
+                &mut desk,
+                &question,
+                &format!("memoryvault media purge {hash}"),
+            )? {
+                return Ok(());
+            }
             let overwritten = store.lock()?.purge_media(hash)?;
             desk.show(&serde_json::json!({ "blob": hash, "overwritten": overwritten }), |screen| {
                 screen.line("Removed from this device; memoryvault sync removes it from the server and from devices whose cards do not name it.");

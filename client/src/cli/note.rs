@@ -8,6 +8,7 @@ use domain::NoteId;
 use domain::note::NoteType;
 use serde_json::json;
 
+use super::consent::Consent;
 use super::desk::Desk;
 use super::face;
 use super::failure::{Failure, Outcome};
@@ -37,9 +38,8 @@ pub(crate) enum NoteCommand {
     Remove {
         /// One of its cards: its id, or the first letters of it
         card: String,
-        /// Do not ask
-        #[arg(long, short)]
-        yes: bool,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// List the types of notes
     Types,
@@ -86,7 +86,7 @@ pub(crate) fn run(mut desk: Desk<'_>, command: NoteCommand) -> Outcome {
             show(&mut desk, &note)
         }
         NoteCommand::Edit { card, fields } => edit(desk, &card, fields),
-        NoteCommand::Remove { card, yes } => remove(desk, &card, yes),
+        NoteCommand::Remove { card, consent } => remove(desk, &card, consent),
         NoteCommand::Types => types(desk),
         NoteCommand::TypeShow { name } => {
             let store = desk.open()?;
@@ -150,17 +150,20 @@ fn edit(mut desk: Desk<'_>, card: &str, fields: Vec<(String, String)>) -> Outcom
     show(&mut desk, &note)
 }
 
-fn remove(mut desk: Desk<'_>, card: &str, yes: bool) -> Outcome {
+fn remove(mut desk: Desk<'_>, card: &str, consent: Consent) -> Outcome {
     let store = desk.open()?;
     let vault = store.lock()?;
     let note = vault.note(vault.note_find(card)?)?;
     drop(vault);
     let cards = count(note.cards.len(), "card", "cards");
-    desk.confirm(
-        yes,
-        &format!("remove the note with {cards}?"),
+    let question = format!("remove the note with {cards}?");
+    if !consent.given(
+        &mut desk,
+        &question,
         &format!("memoryvault note remove {card}"),
-    )?;
+    )? {
+        return Ok(());
+    }
     let removed = store.lock()?.note_remove(note.id)?;
     let value = json!({ "note": note.id, "cards": removed, "removed": true });
     desk.show(&value, |screen| {

@@ -17,6 +17,9 @@ pub(crate) struct UndoArgs {
     /// Change nothing: list the steps, the next one first
     #[arg(long, conflicts_with = "steps")]
     list: bool,
+    /// Tell what would be done and change nothing
+    #[arg(long, conflicts_with = "list")]
+    dry_run: bool,
 }
 
 /// Which way.
@@ -28,10 +31,15 @@ pub(crate) enum Way {
 
 pub(crate) fn run(mut desk: Desk<'_>, args: UndoArgs, way: Way) -> Outcome {
     let store = desk.open()?;
-    if args.list {
+    if args.list || args.dry_run {
+        let number = if args.list {
+            LISTED
+        } else {
+            usize::try_from(args.steps).unwrap_or(usize::MAX)
+        };
         let steps = match way {
-            Way::Undo => store.lock()?.undo_steps(LISTED)?,
-            Way::Redo => store.lock()?.redo_steps(LISTED)?,
+            Way::Undo => store.lock()?.undo_steps(number)?,
+            Way::Redo => store.lock()?.redo_steps(number)?,
         };
         let screen = desk.screen;
         if screen.is_json() {
@@ -43,6 +51,14 @@ pub(crate) fn run(mut desk: Desk<'_>, args: UndoArgs, way: Way) -> Outcome {
         for step in &steps {
             let at = super::when::minute(step.at_ms);
             screen.line(format!("{at}  {}", clean(&step.words)));
+        }
+        if args.dry_run {
+            let verb = match way {
+                Way::Undo => "taken back",
+                Way::Redo => "made again",
+            };
+            let steps = count(steps.len(), "step", "steps");
+            screen.note(format!("{steps} would be {verb}. Nothing was changed."));
         }
         return Ok(());
     }

@@ -308,9 +308,10 @@ fn lines_for_a_screen_reader() {
     screen.press("\r");
     screen.wait("4 easy > ");
     screen.press("3\r");
-    screen.wait("Type the answer");
+    screen.wait("other keys > ");
     screen.press("N'Djamena\r");
     screen.wait("(right)");
+    screen.wait("  N'Djamena\n1 again  2 hard");
     screen.press("3\r");
     let (code, shown) = screen.end();
     assert_eq!(code, 0);

@@ -16,7 +16,7 @@ const LINES_MAX: usize = 40;
 /// Name to keep the last line under, words, stdin.
 type Case = (&'static str, &'static [&'static str], &'static str);
 
-const CASES: [Case; 84] = [
+const CASES: [Case; 86] = [
     ("", &["deck", "add", "Capitals::Asia"], ""),
     ("capitals", &["deck", "add", "Capitals"], ""),
     ("", &["deck", "add", "Old"], ""),
@@ -24,6 +24,7 @@ const CASES: [Case; 84] = [
     ("", &["deck", "list", "--json"], ""),
     ("", &["deck", "rename", "Old", "Older"], ""),
     ("", &["deck", "remove", "Older"], ""),
+    ("", &["deck", "remove", "Older", "--dry-run"], ""),
     ("", &["deck", "remove", "Older", "--yes"], ""),
     ("", &["deck", "list", "--removed"], ""),
     ("", &["deck", "restore", "Older"], ""),
@@ -154,6 +155,7 @@ const CASES: [Case; 84] = [
     ("", &["note", "type-remove", "pair"], ""),
     ("", &["note", "remove", "{chad}", "--yes"], ""),
     ("", &["undo", "--list"], ""),
+    ("", &["undo", "3", "--dry-run"], ""),
     ("", &["undo"], ""),
     ("", &["redo"], ""),
     ("", &["redo"], ""),
