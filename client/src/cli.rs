@@ -38,6 +38,7 @@ mod typed;
 mod undo;
 mod unseen;
 mod verify;
+mod web;
 mod when;
 
 use std::ffi::OsString;
@@ -104,6 +105,8 @@ enum Command {
     Note(note::NoteCommand),
     /// Study what is due
     Study(study::StudyArgs),
+    /// Study in the browser: a page that only this machine can open
+    Web(web::WebArgs),
     /// Record one answer to one card
     Review(review::ReviewArgs),
     /// Take back the last thing done on this device, or the last N
@@ -199,6 +202,7 @@ fn carry_out(typed: &Typed, desk: Desk<'_>) -> Outcome {
         Command::Card(command) => card::run(desk, command),
         Command::Note(command) => note::run(desk, command),
         Command::Study(args) => study::run(desk, args),
+        Command::Web(args) => web::run(desk, args),
         Command::Review(args) => review::run(desk, args),
         Command::Undo(args) => undo::run(desk, args, undo::Way::Undo),
         Command::Redo(args) => undo::run(desk, args, undo::Way::Redo),

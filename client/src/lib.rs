@@ -23,6 +23,7 @@ pub mod sync;
 mod tls;
 mod undo_log;
 mod vault;
+pub mod web;
 
 pub use clock::{Clock, Moment, offset_at, parse_moment, work_in_zone, zone, zone_name};
 pub use keys::{STUDY_KEYS, StudyAction, StudyKey, study_action};

@@ -151,10 +151,23 @@ fn path() -> Option<PathBuf> {
 fn text(path: &Path) -> Outcome<String> {
     let mut text = String::new();
     let read = std::fs::File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
     match read {
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(Failure::usage(format!(
-            "the settings in {} cannot be read: {why}",
+        // A file that this person may not read is another person's, whose home this process was given.
+        Err(why)
+            if ![
+                std::io::ErrorKind::NotFound,
+                std::io::ErrorKind::PermissionDenied,
+            ]
+            .contains(&why.kind()) =>
+        {
+            Err(Failure::usage(format!(
+                "the settings in {} cannot be read: {why}",
+                path.display()
+            )))
+        }
+        _ if text.len() as u64 > FILE_BYTES_MAX => Err(Failure::usage(format!(
+            "{} has more than {FILE_BYTES_MAX} bytes; these are no settings of this program",
             path.display()
         ))),
         _ => Ok(text),
@@ -225,7 +238,10 @@ pub(crate) fn run(mut desk: Desk<'_>, command: ConfigCommand) -> Outcome {
 
 fn list(desk: Desk<'_>, path: &Path) -> Outcome {
     let text = text(path)?;
-    parse(path, &text)?;
+    if let Err(failure) = parse(path, &text) {
+        // The keys are told all the same: who mends the file needs them.
+        desk.screen.warn(failure.lines().join(" "));
+    }
     let table: toml::Table = toml::from_str(&text).unwrap_or_default();
     let row = |key: &Key| {
         let variable = key
@@ -266,26 +282,23 @@ fn list(desk: Desk<'_>, path: &Path) -> Outcome {
     Ok(())
 }
 
-/// Writes the file with one line changed: whatever else stands in it, comments too, stays.
+/// Writes the file with the line of one key changed: all other lines, comments too, stay.
 fn change(desk: &mut Desk<'_>, path: &Path, name: &str, value: Option<&str>) -> Outcome {
-    let Some(key) = KEYS.iter().find(|key| key.name == name) else {
-        let known = KEYS.map(|key| key.name).join(", ");
-        return Err(Failure::usage(format!(
-            "there is no setting {}; there are {known}",
-            clean(name)
-        ))
-        .hint("memoryvault config list"));
-    };
-    let new = value.map(|value| {
-        if key.is_bool {
-            format!("{name} = {value}")
-        } else {
-            format!("{name} = {}", toml::Value::from(value))
+    let key = KEYS.iter().find(|key| key.name == name);
+    let new = match (value, key) {
+        (None, _) => None,
+        (Some(value), Some(key)) if key.is_bool => Some(format!("{name} = {value}")),
+        (Some(value), Some(_)) => Some(format!("{name} = {}", toml::Value::from(value))),
+        (Some(_), None) => {
+            let known = KEYS.map(|key| key.name).join(", ");
+            let unknown = format!("there is no setting {}; there are {known}", clean(name));
+            return Err(Failure::usage(unknown).hint("memoryvault config list"));
         }
-    });
+    };
     if let Some(line) = &new {
-        parse(Path::new("what was typed"), line)
-            .map_err(|failure| failure.hint(format!("{name}: {}", key.words)))?;
+        parse(Path::new("what was typed"), line).map_err(|failure| {
+            failure.hint(format!("{name}: {}", key.map_or("", |key| key.words)))
+        })?;
     }
     let old = text(path)?;
     let is_its = |line: &str| {
@@ -298,14 +311,19 @@ fn change(desk: &mut Desk<'_>, path: &Path, name: &str, value: Option<&str>) -> 
         .iter()
         .map(|line| format!("{line}\n"))
         .collect::<String>();
+    // Nothing is written that would not be understood: another line is broken, or a value goes over several lines.
+    parse(path, &written).map_err(|failure| {
+        failure.hint(format!(
+            "nothing was written; mend that line in {}",
+            path.display()
+        ))
+    })?;
     put(path, &written).map_err(|why| {
         Failure::failed(format!(
             "the settings cannot be written to {}: {why}",
             path.display()
         ))
     })?;
-    // A line that was broken before is told now, after what was asked for is done.
-    parse(path, &written)?;
     desk.show(
         &serde_json::json!({ "key": name, "value": value }),
         |screen| {

@@ -259,6 +259,11 @@ impl OpenVault {
         &self.vault
     }
 
+    /// The vault for whoever serves it from threads of its own.
+    pub(crate) fn for_threads(&self) -> Arc<SharedVault> {
+        Arc::clone(&self.vault)
+    }
+
     /// Keeps syncs from running while the vault changes its account.
     pub(crate) fn without_sync(&self) -> Outcome<SyncClaim<'_>> {
         self.vault.without_sync().ok_or_else(watched)

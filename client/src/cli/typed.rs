@@ -80,7 +80,7 @@ impl Typed {
     /// Whether the process that has the vault can carry this out. It cannot make a vault, nor replace the one it has open.
     pub(crate) fn may_be_handed_over(&self) -> bool {
         match &self.line.command {
-            Command::Init(_) | Command::Manual(_) | Command::Config(_) => false,
+            Command::Init(_) | Command::Manual(_) | Command::Config(_) | Command::Web(_) => false,
             Command::Verify(args) => !args.repair,
             _ => true,
         }

@@ -52,7 +52,7 @@ pub(crate) fn run(mut desk: Desk<'_>, args: UndoArgs, way: Way) -> Outcome {
             let at = super::when::minute(step.at_ms);
             screen.line(format!("{at}  {}", clean(&step.words)));
         }
-        if args.dry_run {
+        if args.dry_run && !steps.is_empty() {
             let verb = match way {
                 Way::Undo => "taken back",
                 Way::Redo => "made again",

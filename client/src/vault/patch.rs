@@ -83,13 +83,16 @@ impl CardPatch {
         &self,
         doc: &mut Transaction<'_>,
         card: CardId,
-        note: Option<NoteId>,
+        note: Option<(NoteId, IsAlive)>,
         device: DeviceId,
     ) -> Result<(), EditError> {
-        if let Some(note) = note.filter(|_| !self.fields.is_empty()) {
+        if let Some((note, is_alive)) = note.filter(|_| !self.fields.is_empty()) {
             cards::set_note_fields(doc, note, &self.fields)?;
-            // Siblings that are patched, too, find the fields set already; they are as wanted as this one.
-            cards::touch(doc, card, device)?;
+            // Siblings that are patched, too, find the fields set already; they are as wanted as this one. A card that was
+            // removed stays removed.
+            if is_alive {
+                cards::touch(doc, card, device)?;
+            }
         }
         if self.visible == Some(true) {
             cards::restore(doc, card, device)?;
@@ -288,7 +291,9 @@ fn replaced(side: &[String], replace: &Replace) -> Option<Vec<Item>> {
 }
 
 /// A card's patch, and its note.
-type Patched<'p> = (&'p (CardId, CardPatch), Option<NoteId>);
+type Patched<'p> = (&'p (CardId, CardPatch), Option<(NoteId, IsAlive)>);
+/// Whether the card itself is not removed.
+type IsAlive = bool;
 
 impl Tx<'_> {
     /// Changes cards, those of one page in one change; answers how many there were.
@@ -300,7 +305,7 @@ impl Tx<'_> {
             let row = self.card_row(patch.0)?;
             decks.insert(row.deck);
             decks.extend(patch.1.deck);
-            let note = row.note.as_ref().map(|note| note.id);
+            let note = row.note.as_ref().map(|note| (note.id, note.alive));
             by_page.entry(row.page).or_default().push((patch, note));
             let scope = scopes
                 .entry(row.page)

@@ -76,8 +76,24 @@ fn a_broken_file_is_told_with_its_line_and_can_be_mended() {
     world.run(&["status"]).ok();
     std::fs::write(&path, "plane = true\n").unwrap();
     let refused = world.run(&["status"]);
+    let listed = world.run(&["config", "list"]).ok();
+    assert!(
+        listed.stderr.contains("plane") && listed.stdout.contains("player"),
+        "{listed:?}"
+    );
     assert!(
         refused.stderr.contains("unknown field `plane`"),
         "{refused:?}"
     );
+    world.run(&["config", "unset", "plane"]).ok();
+    world.run(&["status"]).ok();
+    // A value over several lines is not cut, and a file that is too long is not shortened.
+    for text in [
+        "player = \"\"\"\nmpv\n\"\"\"\n".to_owned(),
+        format!("{}player = \"mpv\"\n", "# filled\n".repeat(10_000)),
+    ] {
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(world.run(&["config", "set", "player", "vlc"]).code, 2);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
 }

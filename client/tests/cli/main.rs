@@ -31,4 +31,5 @@ mod status;
 mod study;
 mod usage;
 mod verify;
+mod web;
 mod world;

@@ -310,6 +310,8 @@ fn every_command_prints_what_it_printed() {
         writeln!(shown, "= {}\n", answer.code).unwrap();
         files.entry(name).or_default().push_str(&shown);
     }
+    // It serves until it is stopped; `web.rs` holds what it says.
+    seen.insert(vec!["web".to_owned()]);
     let missing: Vec<_> = commands.difference(&seen).collect();
     assert!(missing.is_empty(), "commands without a case: {missing:?}");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/snapshots/commands");
